@@ -1,0 +1,249 @@
+"""Settings. Every value comes from the environment through `config.env` and has a safe default.
+
+The embedded default needs no server: SQLite and file-system queues in the data directory. With DATABASE_URL and
+REDIS_URL the same code runs on PostgreSQL and Redis, with as many workers as wanted.
+"""
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+
+from config import env
+
+# --- Where things are ------------------------------------------------------------------------------------------------
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+TESTING = "pytest" in sys.modules
+DATA_DIR = env.path("UNABRIDGED_DATA_DIR", BASE_DIR / "data").absolute()
+VERSION = "0.1.0"
+
+# --- Safety ----------------------------------------------------------------------------------------------------------
+
+PRODUCTION = env.boolean("UNABRIDGED_PRODUCTION", False)
+DEBUG = env.boolean("UNABRIDGED_DEBUG", False)
+SECRET_KEY = env.secret("UNABRIDGED_SECRET_KEY")
+ALLOWED_HOSTS = env.words("UNABRIDGED_ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
+CSRF_TRUSTED_ORIGINS = env.words("UNABRIDGED_CSRF_TRUSTED_ORIGINS")
+
+
+def _stored_secret(directory: Path) -> str:
+    """A random secret that is made at the first start and kept in the data directory, readable by its owner only."""
+    import os
+    import secrets
+
+    place = directory / "secret_key"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        kept = place.read_text().strip()
+        if len(kept) >= 50:
+            return kept
+        raise ImproperlyConfigured(
+            f"{place} is damaged. Delete it to have a new one made; everybody signs in again."
+        ) from None
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"The data directory {directory} cannot be written ({error.strerror}). "
+            "Set UNABRIDGED_DATA_DIR to a folder that this user may write."
+        ) from error
+    with os.fdopen(handle, "w") as file:
+        value = secrets.token_urlsafe(64)
+        file.write(value)
+    return value
+
+
+def _refuse_unsafe() -> None:
+    """In production, refuse to start with what would be dangerous, saying which variable to set."""
+    wrong = []
+    if DEBUG:
+        wrong.append("UNABRIDGED_DEBUG must be false")
+    if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 10:
+        wrong.append("UNABRIDGED_SECRET_KEY (or UNABRIDGED_SECRET_KEY_FILE) must hold at least 50 random characters")
+    if not env.words("UNABRIDGED_ALLOWED_HOSTS") or "*" in ALLOWED_HOSTS:
+        wrong.append("UNABRIDGED_ALLOWED_HOSTS must name the host names of this server, without wildcards")
+    if wrong:
+        raise ImproperlyConfigured("Production settings are not safe: " + "; ".join(wrong) + ".")
+
+
+if PRODUCTION:
+    _refuse_unsafe()
+elif TESTING:
+    SECRET_KEY = SECRET_KEY or "only-for-tests-" + "0123456789abcdefghijklmnopqrstuvwxyz" * 2
+elif not SECRET_KEY:
+    SECRET_KEY = _stored_secret(DATA_DIR)
+
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.boolean("UNABRIDGED_HTTPS", PRODUCTION)
+SECURE_SSL_REDIRECT = env.boolean("UNABRIDGED_HTTPS_REDIRECT", False)
+SECURE_HSTS_SECONDS = env.integer("UNABRIDGED_HSTS_SECONDS", 31_536_000 if SESSION_COOKIE_SECURE else 0, least=0)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = False
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+if env.boolean("UNABRIDGED_BEHIND_PROXY", False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+DATA_UPLOAD_MAX_MEMORY_SIZE = env.integer("UNABRIDGED_MAX_BODY_BYTES", 1_048_576, least=1024)
+
+# --- Applications ----------------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_filters",
+    "django_celery_beat",
+    "accounts",
+    "scheduling",
+    "library",
+    "acquisition",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = True
+LANGUAGE_CODE = "en"
+TIME_ZONE = env.text("UNABRIDGED_TIME_ZONE", "UTC")
+USE_TZ = True
+USE_I18N = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Accounts --------------------------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+if TESTING:
+    PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *PASSWORD_HASHERS]
+_VALIDATION = "django.contrib.auth.password_validation"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"{_VALIDATION}.UserAttributeSimilarityValidator"},
+    {"NAME": f"{_VALIDATION}.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": f"{_VALIDATION}.CommonPasswordValidator"},
+    {"NAME": f"{_VALIDATION}.NumericPasswordValidator"},
+]
+
+# --- Database --------------------------------------------------------------------------------------------------------
+
+DATABASE_URL = env.secret("DATABASE_URL")
+DATABASES: dict[str, Any]
+if DATABASE_URL:
+    try:
+        DATABASES = {
+            "default": dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True)  # type: ignore[dict-item]
+        }
+    except (ValueError, KeyError) as error:
+        raise ImproperlyConfigured(
+            "DATABASE_URL is not understood. It looks like postgres://user:password@host:5432/name."
+        ) from error
+else:
+    DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(DATA_DIR / "unabridged.sqlite3")}}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # WAL lets readers go on beside one writer; immediate transactions take the write lock at their start, so that two
+    # writers wait for each other (busy timeout) instead of failing with "database is locked" in the middle.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": env.integer("UNABRIDGED_SQLITE_TIMEOUT_SECONDS", 30, least=1),
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536; "
+        "PRAGMA mmap_size=268435456; PRAGMA temp_store=MEMORY;",
+    }
+    DATABASES["default"]["CONN_MAX_AGE"] = 60
+
+# --- Cache and queue -------------------------------------------------------------------------------------------------
+
+REDIS_URL = env.url("REDIS_URL", schemes=("redis", "rediss", "unix"))
+if REDIS_URL:
+    CACHES: dict[str, Any] = {
+        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    }
+else:
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+QUEUE_DIR = DATA_DIR / "queue"
+CELERY_BROKER_URL = REDIS_URL or "filesystem://"
+if not REDIS_URL:
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(QUEUE_DIR / "messages"),
+        "data_folder_out": str(QUEUE_DIR / "messages"),
+        "control_folder": str(QUEUE_DIR / "control"),
+        "store_processed": False,
+    }
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = False
+CELERY_TASK_DEFAULT_QUEUE = "unabridged"
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TIMEZONE = TIME_ZONE
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5
+DJANGO_CELERY_BEAT_TZ_AWARE = True
+CELERY_TASK_ALWAYS_EAGER = TESTING
+
+# --- The web server --------------------------------------------------------------------------------------------------
+
+HOST = env.text("UNABRIDGED_HOST", "127.0.0.1")
+PORT = env.integer("UNABRIDGED_PORT", 8788, least=1, most=65535)
+WEB_WORKERS = env.integer("UNABRIDGED_WEB_WORKERS", 1, least=1, most=64)
+WORKER_CONCURRENCY = env.integer("UNABRIDGED_WORKER_CONCURRENCY", 2, least=1, most=64)
+
+# --- Outside services ------------------------------------------------------------------------------------------------
+
+TRUSTED_HOSTS = env.words("UNABRIDGED_TRUSTED_HOSTS")
+OPEN_LIBRARY_URL = env.url("UNABRIDGED_OPEN_LIBRARY_URL", "https://openlibrary.org")
+AUDNEXUS_URL = env.url("UNABRIDGED_AUDNEXUS_URL", "https://api.audnex.us")
+LIBRIVOX_URL = env.url("UNABRIDGED_LIBRIVOX_URL", "https://librivox.org")
+ARCHIVE_URL = env.url("UNABRIDGED_ARCHIVE_URL", "https://archive.org")
+
+# --- Logs ------------------------------------------------------------------------------------------------------------
+
+LOG_LEVEL = env.text("UNABRIDGED_LOG_LEVEL", "INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {"httpx": {"level": "WARNING"}, "urllib3": {"level": "WARNING"}, "qbittorrentapi": {"level": "WARNING"}},
+}
+JWT_LIFETIME = timedelta(minutes=30)
