@@ -1,4 +1,4 @@
-"""The Celery application. Tasks are hints: the database is the truth, and the next sweep finds what a lost hint missed."""
+"""The Celery application. Tasks are hints: the database is the truth, and the next sweep finds what was missed."""
 
 import os
 

@@ -53,7 +53,7 @@ def host_of(url: str) -> str:
 
 @dataclass(frozen=True)
 class Guard:
-    """Which addresses may be reached: public ones, and those of `trusted` hosts (`host:port` of configured services)."""
+    """Which addresses may be reached: public ones, and those of `trusted` hosts (`host:port`)."""
 
     trusted: frozenset[str] = frozenset()
     resolve: Callable[[str, int], Iterable[str]] | None = None
@@ -72,8 +72,8 @@ class Guard:
         for address in self._addresses(parts.hostname, parts.port or 443, service):
             if not is_public_address(address):
                 raise Rejected(
-                    f"{service} gave an address inside your network ({parts.hostname}), where it has no business; it is "
-                    "not followed. If that server is yours, add it to the allowed hosts (UNABRIDGED_TRUSTED_HOSTS).",
+                    f"{service} gave an address inside your network ({parts.hostname}), where it has no business; it "
+                    "is not followed. If that server is yours, add it to the allowed hosts (UNABRIDGED_TRUSTED_HOSTS).",
                     service=service,
                     code="address_refused",
                 )

@@ -169,9 +169,7 @@ DATABASE_URL = env.secret("DATABASE_URL")
 DATABASES: dict[str, Any]
 if DATABASE_URL:
     try:
-        DATABASES = {
-            "default": dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True)  # type: ignore[dict-item]
-        }
+        DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True)}
     except (ValueError, KeyError) as error:
         raise ImproperlyConfigured(
             "DATABASE_URL is not understood. It looks like postgres://user:password@host:5432/name."

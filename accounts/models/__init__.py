@@ -1,3 +1,7 @@
+"""Users, API keys and the audit trail."""
+
+from accounts.models.api_key import ApiKey
+from accounts.models.audit import AuditEntry
 from accounts.models.user import Role, User
 
-__all__ = ["Role", "User"]
+__all__ = ["ApiKey", "AuditEntry", "Role", "User"]

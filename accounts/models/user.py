@@ -3,6 +3,8 @@
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
+from config.constraints import known_values
+
 
 class Role(models.TextChoices):
     """Viewer reads; moderator also changes the library and starts work; admin also manages users and settings."""
@@ -17,13 +19,17 @@ class Role(models.TextChoices):
 
 
 class User(AbstractUser):
+    """A person, or a program that acts for one. `is_staff` and `is_superuser` follow the role."""
+
     email = models.EmailField(unique=True)
     role = models.CharField(max_length=20, choices=Role.choices, default=Role.VIEWER)
+    tokens_valid_from = models.DateTimeField(
+        null=True, blank=True, help_text="Access tokens issued before are refused."
+    )
 
-    class Meta(AbstractUser.Meta):
-        constraints = [
-            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="user_role_known"),
-        ]
+    class Meta:
+        ordering = ["username"]
+        constraints = [known_values("user", "role", Role.values)]
 
     def has_role(self, role: str) -> bool:
         """Whether this user may do what `role` may."""

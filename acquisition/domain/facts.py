@@ -125,7 +125,7 @@ class ClientState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClientFile:
-    """A file of a download; `path` is relative to the save path, with forward slashes. `wanted` is false if deselected."""
+    """A file of a download; `path` is relative to the save path, with forward slashes."""
 
     path: str
     size_bytes: int

@@ -1,0 +1,27 @@
+"""How missing books are obtained."""
+
+from acquisition.models.download import (
+    Download,
+    DownloadBook,
+    DownloadEvent,
+    ImportRecord,
+    ImportStatus,
+)
+from acquisition.models.release import BlocklistEntry, Decision, Release, SearchState
+from acquisition.models.services import ClientKind, DownloadClient, Indexer, IndexerKind
+
+__all__ = [
+    "BlocklistEntry",
+    "ClientKind",
+    "Decision",
+    "Download",
+    "DownloadBook",
+    "DownloadClient",
+    "DownloadEvent",
+    "ImportRecord",
+    "ImportStatus",
+    "Indexer",
+    "IndexerKind",
+    "Release",
+    "SearchState",
+]

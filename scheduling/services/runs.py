@@ -1,0 +1,176 @@
+"""Requesting, executing, cancelling and recovering runs.
+
+The row is the truth and the message is a hint: a run is claimed by a conditional update, so a message that arrives
+twice does nothing the second time, and one that is lost is sent again by `recover_runs`.
+"""
+
+import datetime
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, connection, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from accounts.models import User
+from config.errors import ConflictError, NotFoundError, UnabridgedError
+from scheduling.domain.jobs import JOBS
+from scheduling.models import FailedAttempt, Run, RunStatus, Trigger
+from scheduling.services.context import RunCancelled, RunContext, count_attempt
+from scheduling.services.registry import HANDLERS
+
+logger = logging.getLogger(__name__)
+HEARTBEAT_SECONDS = 15
+SILENT_AFTER = datetime.timedelta(seconds=90)
+RESEND_AFTER = datetime.timedelta(seconds=60)
+
+
+def request_run(
+    *,
+    job: str,
+    params: Mapping[str, Any] | None = None,
+    trigger: str = Trigger.SYSTEM,
+    user: User | None = None,
+    lock: str = "",
+    parent: Run | None = None,
+    send: Callable[[int], object] | None = None,
+) -> Run:
+    """Queue a run of a job. ConflictError (already_running) while a run with the same lock is unfinished."""
+    if job not in JOBS:
+        raise NotFoundError(f"There is no job named {job}.", context={"resource": "job", "id": job})
+    key = lock or job
+    try:
+        with transaction.atomic():
+            run = Run.objects.create(
+                job=job, params=dict(params or {}), trigger=trigger, requested_by=user, lock=key, parent=parent
+            )
+    except IntegrityError:
+        running = Run.objects.unfinished().filter(lock=key).first()
+        raise ConflictError(
+            f"{JOBS[job].title} is already {running.status if running else 'running'}; wait for it or cancel it.",
+            code="already_running",
+            context={"run": running.pk if running else None, "job": job},
+        ) from None
+    transaction.on_commit(lambda: (send or send_run)(run.pk))
+    return run
+
+
+def send_run(run_id: int) -> None:
+    """Put the hint into the queue. A broker that is down is not an error here: the sweep sends it again."""
+    from scheduling.tasks import execute
+
+    try:
+        execute.delay(run_id=run_id)
+    except (OSError, execute.OperationalError):
+        logger.warning("The queue cannot be reached; run %s waits for the next sweep.", run_id)
+
+
+def execute_run(run_id: int) -> Run | None:
+    """Claim a queued run and do it. None when somebody else has it."""
+    now = timezone.now()
+    claimed = Run.objects.filter(pk=run_id, status=RunStatus.QUEUED).update(
+        status=RunStatus.RUNNING, started_at=now, heartbeat_at=now
+    )
+    if not claimed:
+        return None
+    count_attempt(run_id)
+    run = Run.objects.get(pk=run_id)
+    context = RunContext(run)
+    with _heartbeat(run_id):
+        status, message, code, result = _perform(run, context)
+    _finish(context, status=status, message=message, code=code, result=result)
+    run.refresh_from_db()
+    return run
+
+
+def _perform(run: Run, context: RunContext) -> tuple[str, str, str, Mapping[str, Any]]:
+    try:
+        context.check()
+        result = HANDLERS[run.job](context) or {}
+    except RunCancelled:
+        return RunStatus.CANCELLED, "Cancelled.", "", {}
+    except UnabridgedError as error:
+        logger.warning("%s failed: %s", run, error.message)
+        return RunStatus.FAILED, error.message, error.code, {"context": error.context}
+    except Exception:  # why: whatever a job raises, its run must end and say so; the whole is logged
+        logger.exception("%s failed", run)
+        return RunStatus.FAILED, "Something unforeseen went wrong; the log has the details.", "internal_error", {}
+    return RunStatus.SUCCEEDED, str(result.get("message", "") or context.message), "", result
+
+
+def _finish(context: RunContext, *, status: str, message: str, code: str, result: Mapping[str, Any]) -> None:
+    context.flush()
+    Run.objects.filter(pk=context.run.pk, status=RunStatus.RUNNING).update(
+        status=status, message=message[:500], error_code=code, result=dict(result), finished_at=timezone.now()
+    )
+
+
+@contextmanager
+def _heartbeat(run_id: int) -> Any:
+    """Say "alive" while the job works, even when it waits long for an outside service."""
+    if settings.TESTING:
+        yield
+        return
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(HEARTBEAT_SECONDS):
+            Run.objects.filter(pk=run_id, status=RunStatus.RUNNING).update(heartbeat_at=timezone.now())
+        connection.close()
+
+    thread = threading.Thread(target=beat, daemon=True, name=f"heartbeat-{run_id}")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(timeout=5)
+
+
+def cancel_run(run: Run, *, now: datetime.datetime) -> Run:
+    """Ask a run to stop. A queued one ends at once; a running one at its next step; an ended one is a conflict."""
+    ended = Run.objects.filter(pk=run.pk, status=RunStatus.QUEUED).update(
+        status=RunStatus.CANCELLED, finished_at=now, message="Cancelled before it began."
+    )
+    if not ended:
+        asked = Run.objects.filter(pk=run.pk, status=RunStatus.RUNNING).update(cancel_requested_at=now)
+        if not asked:
+            raise ConflictError("This run has ended; there is nothing to cancel.", context={"run": run.pk})
+    run.refresh_from_db()
+    return run
+
+
+def recover_runs(*, now: datetime.datetime, all_running: bool = False) -> dict[str, int]:
+    """End the runs whose worker died and send the hints again that were lost.
+
+    `all_running`: at the start of the only worker, every run that is still marked as running is an orphan.
+    """
+    orphans = (
+        Run.objects.filter(status=RunStatus.RUNNING) if all_running else Run.objects.silent_since(now - SILENT_AFTER)
+    )
+    lost = orphans.update(
+        status=RunStatus.FAILED,
+        error_code="worker_lost",
+        message="The worker stopped in the middle. Nothing is lost: the next run goes on from what was done.",
+        finished_at=now,
+    )
+    waiting = Run.objects.filter(status=RunStatus.QUEUED)
+    if not all_running:
+        waiting = waiting.filter(created_at__lt=now - RESEND_AFTER)
+    resent = 0
+    for run_id in waiting.order_by("created_at").values_list("pk", flat=True)[:100]:
+        send_run(run_id)
+        resent += 1
+    return {"lost": lost, "resent": resent}
+
+
+def tally_failure(*, job: str, item_type: str, item_id: object, error: str, now: datetime.datetime) -> None:
+    """Count a failed attempt on one item; the tally is kept for ever."""
+    row, _ = FailedAttempt.objects.get_or_create(
+        job=job, item_type=item_type, item_id=str(item_id)[:200], defaults={"first_at": now, "last_at": now}
+    )
+    FailedAttempt.objects.filter(pk=row.pk).update(count=F("count") + 1, last_at=now, last_error=error[:500])
