@@ -11,7 +11,7 @@ from library.models.book import (
     RecordingIdentifier,
 )
 from library.models.catalogue import CatalogueRecord, Correction, ProviderState, RecordKind, Setting
-from library.models.copy import Audiobookshelf, Copy, CopyFile, LibraryRoot, MatchState, RootKind
+from library.models.copy import Audiobookshelf, Copy, CopyFile, LibraryRoot, MatchState, RootKind, ShelfChange
 from library.models.gap import EntryClass, Gap, GapAnalysis, GapReason
 from library.models.people import Author, AuthorAlias, CompletionStatus, Follow, Narrator
 from library.models.series import Exclusion, Series, SeriesAlias, SeriesEntry, Universe
@@ -49,5 +49,6 @@ __all__ = [
     "SeriesAlias",
     "SeriesEntry",
     "Setting",
+    "ShelfChange",
     "Universe",
 ]

@@ -181,3 +181,25 @@ class CopyFile(models.Model):
 
     def __str__(self) -> str:
         return self.path
+
+
+class ShelfChange(models.Model):
+    """What one reading of the library changed in one copy, so that the run can be reverted."""
+
+    class Kind(models.TextChoices):
+        CREATED = "created"
+        UPDATED = "updated"
+        MISSING = "missing"
+        RETURNED = "returned"
+
+    run = models.ForeignKey("scheduling.Run", on_delete=models.CASCADE, related_name="shelf_changes")
+    copy = models.ForeignKey(Copy, on_delete=models.CASCADE, related_name="changes")
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    before = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [known_values("shelf_change", "kind", ["created", "updated", "missing", "returned"])]
+
+    def __str__(self) -> str:
+        return f"{self.kind} copy {self.copy_id}"

@@ -19,7 +19,6 @@ class EntryClass(models.TextChoices):
     UPCOMING = "upcoming"
     GUIDE = "guide"
     UNNUMBERED = "unnumbered"
-    STANDALONE = "standalone"
 
 
 class GapReason(models.TextChoices):
@@ -31,11 +30,11 @@ class GapReason(models.TextChoices):
     OTHER_LANGUAGE = "other_language"
     ABRIDGED_ONLY = "abridged_only"
     DRAMATISED_ONLY = "dramatised_only"
+    NOT_DRAMATISED = "not_dramatised"
     OTHER_NARRATOR = "other_narrator"
     EXCLUDED = "excluded"
     NOT_FOLLOWED = "not_followed"
     NO_POSITION = "no_position"
-    NOT_COUNTED = "not_counted"
 
 
 class GapQuerySet(models.QuerySet["Gap"]):

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`cron` is minute, hour, day of month, month, day of week. A message that waited longer than `expires_seconds` is
+    """`cron` is minute, hour, day of month, month, day of week.
+
+    A message that waited longer than `expires_seconds` is dropped: the next one comes anyway.
+    """
 
     name: str
     title: str
@@ -45,7 +48,7 @@ JOBS: dict[str, Job] = {
         Job("tracker_events", "Tracker events", "Looks for freeleech and other events.", "0 6 * * *"),
         Job("integrity_check", "Check files", "Checks that library files are there and readable.", "0 5 * * 0"),
         Job("drift_check", "Check for drift", "Compares books with what the providers say now.", "0 3 15 * *"),
-        Job("feed_sync", "Read feeds", "Reads the newest releases of the indexers.", every_minutes=15, expires_seconds=600),
+        Job("feed_sync", "Read feeds", "Reads the newest releases.", every_minutes=15, expires_seconds=600),
         Job("housekeeping", "Housekeeping", "Prunes old runs and empties the recycle bin.", "30 3 * * *"),
         Job("backup", "Back up", "Saves the database and the settings.", "0 0 * * 0"),
         Job("health_check", "Check health", "Asks every service how it is.", every_minutes=10, expires_seconds=300),

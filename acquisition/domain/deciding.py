@@ -1,0 +1,361 @@
+"""Deciding on releases: gates first, each with a reason; then an order that explains itself. Pure.
+
+A gate is a small function that answers a `Rejection` or None. Cheap ones come first, but all are asked, so that a
+person sees every reason at once. A gate that raises counts as a rejection and says so: a fault must never grab.
+"""
+
+import datetime
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from acquisition.domain.facts import OfferedRelease
+from acquisition.domain.identity import Identity, WantedBook, is_release_of
+from acquisition.domain.profile import MEGABYTE, Profile
+from acquisition.domain.release_names import ParsedRelease, parse_release
+from library.domain.people import same_person
+
+BYTES_PER_KBIT = 125
+UNKNOWN_RUNTIME_HOURS = (0.2, 120)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why not. `permanent` is false when the same release may pass later (no seeders, a client at its limit)."""
+
+    code: str
+    message: str
+    permanent: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What the database knows around one release and book, read in the transaction of the decision."""
+
+    now: datetime.datetime
+    is_blocklisted: bool = False
+    is_owned: bool = False
+    is_on_its_way: bool = False
+    is_excluded: bool = False
+    client_for: frozenset[str] = frozenset({"torrent", "direct"})
+    indexer_minimum_seeders: int = 0
+    indexer_name: str = ""
+    indexer_priority: int = 25
+    account_refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A release beside the book it might be."""
+
+    offer: OfferedRelease
+    parsed: ParsedRelease
+    identity: Identity
+    wanted: WantedBook
+    runtimes_seconds: tuple[int, ...]
+    profile: Profile
+    around: Circumstances
+
+    @property
+    def format(self) -> str:
+        return (self.offer.format or self.parsed.format or "").lower()
+
+    @property
+    def language(self) -> str:
+        return (self.offer.language or self.parsed.language or "").lower()
+
+    @property
+    def is_abridged(self) -> bool:
+        said = self.offer.is_abridged
+        return bool(self.parsed.is_abridged) if said is None else said
+
+    @property
+    def delivery(self) -> str:
+        return "direct" if self.offer.direct_files else "torrent"
+
+    @property
+    def bitrate_kbps(self) -> int | None:
+        if self.offer.bitrate_kbps or self.parsed.bitrate_kbps:
+            return self.offer.bitrate_kbps or self.parsed.bitrate_kbps
+        if self.offer.size_bytes and self.runtimes_seconds:
+            return round(self.offer.size_bytes / BYTES_PER_KBIT / max(self.runtimes_seconds))
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The decision on one candidate. `order` is compared from left to right, higher is better; `why` names its parts."""
+
+    candidate: Candidate
+    rejections: tuple[Rejection, ...] = ()
+    order: tuple[float, ...] = ()
+    why: tuple[str, ...] = field(default=())
+
+    @property
+    def is_accepted(self) -> bool:
+        return not self.rejections
+
+    @property
+    def is_temporary(self) -> bool:
+        return bool(self.rejections) and not any(r.permanent for r in self.rejections)
+
+
+Gate = Callable[[Candidate], Rejection | None]
+
+
+def not_excluded(c: Candidate) -> Rejection | None:
+    return Rejection("excluded", "You said that this book is not wanted.") if c.around.is_excluded else None
+
+
+def not_blocklisted(c: Candidate) -> Rejection | None:
+    return Rejection("blocklisted", "This release is on the blocklist.") if c.around.is_blocklisted else None
+
+
+def is_audio(c: Candidate) -> Rejection | None:
+    if c.parsed.content == "ebook":
+        return Rejection("not_audio", "This is an ebook, not an audiobook.")
+    return None
+
+
+def is_the_book(c: Candidate) -> Rejection | None:
+    if c.identity.matches:
+        return None
+    return Rejection("another_book", "Another book: " + "; ".join(c.identity.reasons or ("the title does not agree",)))
+
+
+def is_not_a_silent_pack(c: Candidate) -> Rejection | None:
+    if c.parsed.is_pack and not c.wanted.is_pack_wanted:
+        return Rejection("pack", "A pack of several books; it is not taken for one of them without its file list.")
+    return None
+
+
+def language_fits(c: Candidate) -> Rejection | None:
+    allowed = {code[:2] for code in c.profile.languages}
+    if allowed and c.language and c.language[:2] not in allowed and c.language not in c.profile.languages:
+        return Rejection("language", f"In {c.language}, and wanted in {', '.join(c.profile.languages)}.")
+    return None
+
+
+def abridgement_fits(c: Candidate) -> Rejection | None:
+    if c.is_abridged and not c.profile.accepts_abridged:
+        return Rejection("abridged", "Abridged, and you want it whole.")
+    return None
+
+
+def dramatisation_fits(c: Candidate) -> Rejection | None:
+    if c.parsed.is_dramatised and not c.profile.accepts_dramatised:
+        return Rejection("dramatised", "Dramatised, and you want it read.")
+    return None
+
+
+def format_fits(c: Candidate) -> Rejection | None:
+    if c.format and c.profile.formats and c.format not in c.profile.formats:
+        return Rejection("format", f"The format {c.format} is not in the profile.")
+    return None
+
+
+def words_fit(c: Candidate) -> Rejection | None:
+    title = c.offer.title.casefold()
+    for word in c.profile.must_not_contain:
+        if word.casefold() in title:
+            return Rejection("forbidden_word", f"Its name contains “{word}”.")
+    for word in c.profile.must_contain:
+        if word.casefold() not in title:
+            return Rejection("required_word", f"Its name lacks “{word}”.")
+    return None
+
+
+def size_fits(c: Candidate) -> Rejection | None:
+    """Bytes against the catalogue's runtime: outside every sensible bitrate it is another thing, or a part of it."""
+    size = c.offer.size_bytes
+    if not size:
+        return None
+    if not c.profile.minimum_size_mb * MEGABYTE <= size <= c.profile.maximum_size_mb * MEGABYTE and not _is_short(c):
+        return Rejection("size", f"{size / MEGABYTE:.0f} MB is outside of what the profile allows.")
+    if not c.runtimes_seconds:
+        return None
+    if c.format == "flac":
+        return None
+    slowest = size / BYTES_PER_KBIT / max(c.runtimes_seconds)
+    fastest = size / BYTES_PER_KBIT / min(c.runtimes_seconds)
+    if fastest < _least_bitrate(c.format) or slowest > c.profile.maximum_bitrate_kbps:
+        hours = max(c.runtimes_seconds) / 3600
+        return Rejection("size_for_runtime", f"{size / MEGABYTE:.1f} MB cannot be {hours:.1f} hours of sound.")
+    return None
+
+
+def _least_bitrate(format_name: str) -> float:
+    return 4.0 if format_name in ("opus", "ogg", "m4b", "m4a", "aac") else 7.0
+
+
+def _is_short(c: Candidate) -> bool:
+    return bool(c.runtimes_seconds) and max(c.runtimes_seconds) < 3 * 3600
+
+
+def runtime_fits(c: Candidate) -> Rejection | None:
+    said = c.offer.runtime_seconds
+    if not said or not c.runtimes_seconds:
+        return None
+    nearest = min(c.runtimes_seconds, key=lambda runtime: abs(runtime - said))
+    if abs(nearest - said) > max(0.1 * nearest, 300):
+        return Rejection("runtime", f"{said / 3600:.1f} hours long, and the book is {nearest / 3600:.1f}.")
+    return None
+
+
+def seeders_suffice(c: Candidate) -> Rejection | None:
+    least = max(c.profile.minimum_seeders, c.around.indexer_minimum_seeders)
+    if c.delivery == "torrent" and c.offer.seeders is not None and c.offer.seeders < least:
+        return Rejection("seeders", f"{c.offer.seeders} seeders, and {least} are asked for.", permanent=False)
+    return None
+
+
+def age_fits(c: Candidate) -> Rejection | None:
+    if c.profile.maximum_age_days and c.offer.published_at:
+        days = (c.around.now - c.offer.published_at).days
+        if days > c.profile.maximum_age_days:
+            return Rejection("age", f"{days} days old; the profile allows {c.profile.maximum_age_days}.")
+    return None
+
+
+def can_be_fetched(c: Candidate) -> Rejection | None:
+    if not (c.offer.download_url or c.offer.magnet_url or c.offer.direct_files):
+        return Rejection("no_way", "The indexer names no way to get it.")
+    if c.delivery not in c.around.client_for:
+        words = "a torrent client" if c.delivery == "torrent" else "the built-in downloader"
+        return Rejection("no_client", f"It needs {words}, and none is set up or reachable.", permanent=False)
+    return None
+
+
+def is_not_here_yet(c: Candidate) -> Rejection | None:
+    return Rejection("owned", "It is on the shelf already.") if c.around.is_owned else None
+
+
+def is_not_on_its_way(c: Candidate) -> Rejection | None:
+    if c.around.is_on_its_way:
+        return Rejection("on_its_way", "A download of this book is under way.", permanent=False)
+    return None
+
+
+def account_allows(c: Candidate) -> Rejection | None:
+    return Rejection("account", c.around.account_refusal, permanent=False) if c.around.account_refusal else None
+
+
+GATES: tuple[Gate, ...] = (
+    not_excluded,
+    not_blocklisted,
+    is_not_here_yet,
+    is_not_on_its_way,
+    is_audio,
+    is_the_book,
+    is_not_a_silent_pack,
+    language_fits,
+    abridgement_fits,
+    dramatisation_fits,
+    format_fits,
+    words_fit,
+    size_fits,
+    runtime_fits,
+    seeders_suffice,
+    age_fits,
+    can_be_fetched,
+    account_allows,
+)
+
+
+def consider(
+    offer: OfferedRelease,
+    wanted: WantedBook,
+    *,
+    runtimes_seconds: Sequence[int] = (),
+    profile: Profile,
+    around: Circumstances,
+) -> Verdict:
+    """All gates, then the order."""
+    parsed = parse_release(offer.title)
+    identity = is_release_of(with_offer(parsed, offer), wanted)
+    candidate = Candidate(offer, parsed, identity, wanted, tuple(runtimes_seconds), profile, around)
+    rejections = tuple(r for gate in GATES if (r := _ask(gate, candidate)) is not None)
+    order, why = rank(candidate)
+    return Verdict(candidate, rejections, order, why)
+
+
+def with_offer(parsed: ParsedRelease, offer: OfferedRelease) -> ParsedRelease:
+    """The parsed name, with the authors that the indexer states as a field where the name has none."""
+    from dataclasses import replace
+
+    return replace(parsed, authors=offer.authors) if offer.authors and not parsed.authors else parsed
+
+
+def _ask(gate: Gate, candidate: Candidate) -> Rejection | None:
+    try:
+        return gate(candidate)
+    except (ArithmeticError, ValueError, TypeError, LookupError, AttributeError) as error:
+        return Rejection("gate_failed", f"The check {gate.__name__} failed ({type(error).__name__}); not taken.")
+
+
+def rank(c: Candidate) -> tuple[tuple[float, ...], tuple[str, ...]]:
+    """The lexicographic order, and its parts in words."""
+    formats = list(c.profile.formats)
+    format_rank = len(formats) - formats.index(c.format) if c.format in formats else 0
+    bitrate = c.bitrate_kbps or 0
+    bitrate_rank = -abs(math.log2(bitrate / c.profile.preferred_bitrate_kbps)) if bitrate else -2.0
+    wanted_voices = c.profile.narrators or c.wanted.narrators
+    voices = c.offer.narrators or c.parsed.narrators
+    voice = float(any(same_person(a, b) for a in wanted_voices for b in voices))
+    free = float(c.offer.download_volume_factor == 0 or c.delivery == "direct") if c.profile.prefers_freeleech else 0.0
+    seeders = math.log1p(c.offer.seeders or 0)
+    age = -(c.around.now - c.offer.published_at).days if c.offer.published_at else -36_500
+    order = (
+        round(c.identity.certainty, 1),
+        voice,
+        float(format_rank),
+        round(bitrate_rank, 1),
+        free,
+        round(seeders, 2),
+        float(-c.around.indexer_priority),
+        float(age),
+    )
+    why = (
+        f"certainty {c.identity.certainty:.2f}",
+        "preferred narrator" if voice else "no narrator preference met",
+        f"format {c.format or 'unknown'}",
+        f"{bitrate} kbit/s" if bitrate else "bitrate unknown",
+        "free" if free else "counts against the account",
+        f"{c.offer.seeders if c.offer.seeders is not None else 'unknown'} seeders",
+        f"indexer priority {c.around.indexer_priority}",
+        f"{-age} days old" if c.offer.published_at else "age unknown",
+    )
+    return order, why
+
+
+def sort_verdicts(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Accepted ones first, the best first; rejected ones after, those that fail least first."""
+    return sorted(verdicts, key=lambda v: (v.is_accepted, v.order if v.is_accepted else (-len(v.rejections), *v.order)), reverse=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """One step of a query plan, in words and as a query."""
+
+    name: str
+    text: str = ""
+    title: str = ""
+    author: str = ""
+    asin: str = ""
+    isbn: str = ""
+    series: str = ""
+
+
+def plan_queries(wanted: WantedBook, *, asin: str = "", isbn: str = "") -> list[Tier]:
+    """Tiers from the narrowest to the widest; the search stops at the first that yields an accepted release."""
+    surname = wanted.authors[0].split()[-1] if wanted.authors and wanted.authors[0].split() else ""
+    tiers = []
+    if surname:
+        tiers.append(Tier("title and author", f"{wanted.title} {surname}", wanted.title, wanted.authors[0]))
+    if asin or isbn:
+        tiers.append(Tier("identifier", asin or isbn, asin=asin, isbn=isbn, title=wanted.title))
+    tiers.append(Tier("title", wanted.title, wanted.title))
+    for name, position in wanted.series:
+        if position:
+            tiers.append(Tier("series and number", f"{name} {position}", series=name, author=" ".join(wanted.authors[:1])))
+    return tiers

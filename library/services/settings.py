@@ -1,0 +1,100 @@
+"""Settings that users change at run time: defaults, meaning, validation, and the stored differences."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+from accounts.models import User
+from config.errors import ValidationError
+from library.models import Setting
+
+Check = Callable[[Any], str]
+
+
+def _flag(value: Any) -> str:
+    return "" if isinstance(value, bool) else "must be true or false"
+
+
+def _number(least: float, most: float, *, whole: bool = True) -> Check:
+    def check(value: Any) -> str:
+        right = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+        return "" if right and least <= value <= most else f"must be a number from {least} to {most}"
+
+    return check
+
+
+def _texts(value: Any) -> str:
+    good = isinstance(value, list) and len(value) <= 100 and all(isinstance(v, str) and len(v) <= 200 for v in value)
+    return "" if good else "must be a list of at most 100 texts"
+
+
+def _one_of(*choices: str) -> Check:
+    return lambda value: "" if value in choices else f"must be one of {', '.join(choices)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One setting: its default, how it is checked, and what it means."""
+
+    default: Any
+    check: Check
+    meaning: str
+
+
+KNOWN: dict[str, Known] = {
+    "gaps.counts_novellas": Known(False, _flag, "Novellas (fractional positions) count towards completion."),
+    "gaps.languages": Known(["en"], _texts, "ISO 639-1 codes of languages that satisfy; empty: any."),
+    "gaps.accepts_abridged": Known(False, _flag, "An abridged recording satisfies the wish."),
+    "gaps.accepts_dramatised": Known(True, _flag, "A dramatised recording satisfies the wish."),
+    "gaps.follow_owned_series": Known(True, _flag, "A series with a book on the shelf is followed until you say otherwise."),
+    "search.max_grabs_per_book_per_day": Known(3, _number(1, 20), "How many releases are tried for a book in a day."),
+    "search.max_books_per_run": Known(25, _number(1, 500), "How many wanted books one search run looks for."),
+    "search.is_automatic": Known(False, _flag, "Wanted books are searched for and downloaded without asking."),
+    "downloads.max_active": Known(10, _number(1, 500), "How many downloads are under way at once."),
+    "downloads.max_retries": Known(3, _number(0, 20), "Failed attempts before a download is abandoned."),
+    "downloads.stalled_hours": Known(24, _number(1, 720), "Hours without progress before a download counts as failed."),
+    "import.hardlink": Known("prefer", _one_of("prefer", "require", "never"), "Hardlink, else copy; or fail; or always copy."),
+    "import.duration_tolerance": Known(0.03, _number(0, 0.5, whole=False), "Allowed difference from the catalogue's runtime."),
+    "import.recycle_days": Known(30, _number(1, 3650), "Days that replaced files are kept in the recycle bin."),
+    "history.days": Known(30, _number(1, 3650), "Days that runs and their logs are kept."),
+    "metadata.completeness_threshold": Known(80, _number(0, 100), "Below this, a book counts as incomplete."),
+    "features.metadata": Known(True, _flag, "Metadata is corrected from the providers."),
+    "features.discovery": Known(False, _flag, "The most wanted titles of the enabled genres are looked for."),
+    "discovery.genres": Known([], _texts, "Genres that discovery looks at."),
+    "notifications.urls": Known([], _texts, "Apprise addresses that are told."),
+    "notifications.events": Known(["imported", "failed", "blocked"], _texts, "What they are told."),
+}
+
+
+def get_setting(key: str) -> Any:
+    """The value in force."""
+    stored = Setting.objects.filter(pk=key).first()
+    return stored.value if stored else KNOWN[key].default
+
+
+def get_settings() -> dict[str, Any]:
+    """All values in force, by key, in one query."""
+    stored = dict(Setting.objects.values_list("key", "value"))
+    return {key: stored.get(key, known.default) for key, known in KNOWN.items()}
+
+
+def change_settings(*, changes: Mapping[str, Any], user: User | None = None) -> dict[str, dict[str, Any]]:
+    """Store new values. All or nothing; returns {key: {old, new}} of what changed; ValidationError names each fault."""
+    faults = {}
+    for key, value in changes.items():
+        if key not in KNOWN:
+            faults[key] = "is not a known setting"
+        elif fault := KNOWN[key].check(value):
+            faults[key] = fault
+    if faults:
+        raise ValidationError("Some settings are not valid: nothing was changed.", fields=faults)
+    changed: dict[str, dict[str, Any]] = {}
+    with transaction.atomic():
+        current = get_settings()
+        for key, value in changes.items():
+            if current[key] != value:
+                Setting.objects.update_or_create(key=key, defaults={"value": value, "changed_by": user})
+                changed[key] = {"old": current[key], "new": value}
+    return changed
