@@ -1,0 +1,351 @@
+"""Reading a title string: what is the title, and what does it say of series, position, part and edition.
+
+Every rule is a small function with a name; `parse_title` tries them in an order from the surest form to the weakest.
+A rule that is not sure says nothing, for an invented series does more harm than a missing one.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from library.domain.positions import LABEL, NUMBER, PartOf, Positions, parse_number, parse_positions
+from library.domain.text import fold, straighten
+from library.domain.title_words import (
+    ABRIDGED,
+    DESCRIPTOR,
+    DRAMATISED,
+    EDITION_TAIL,
+    GENERIC_SERIES,
+    NOISE_GROUP,
+    NOISE_TAIL,
+    UNABRIDGED,
+)
+
+MAX_LENGTH = 1000
+
+_RANGE = rf"{NUMBER}(?:\s*(?:-|to|&|and|,|\+|through)\s*{NUMBER})?"
+_DIGITS = r"\d{1,3}(?:\.\d{1,2})?"
+_DIGIT_RANGE = rf"{_DIGITS}(?:\s*(?:-|&|,)\s*{_DIGITS})*"
+_GROUP_AT_END = re.compile(r"\s*[(\[{]([^()\[\]{}]*)[)\]}]\s*$")
+_GROUP_AT_START = re.compile(r"^\s*[(\[]([^()\[\]]*)[)\]]\s*(?=\S)")
+_GROUP = re.compile(r"\s*[(\[]([^()\[\]]*)[)\]]")
+_PART_ONLY = re.compile(rf"^(?:part|pt)\.?\s*({NUMBER})(?:\s*(?:of|/)\s*({NUMBER}))?$", re.IGNORECASE)
+_N_OF_M = re.compile(r"^(\d{1,2})\s*(?:of|/)\s*(\d{1,2})$", re.IGNORECASE)
+_PART_TAIL = re.compile(
+    rf"(?:\s*[,:;-]\s*|\s+)(?:part|pt)\.?\s+({NUMBER})(?:\s*(?:of|/)\s*({NUMBER}))?\s*$", re.IGNORECASE
+)
+_HASH = re.compile(rf"^(.*?)[\s,.:;-]*#\s*({_DIGIT_RANGE}|{NUMBER})\s*$", re.IGNORECASE)
+_LABELLED = re.compile(rf"^(.*?)(?:[\s,:;-]+|\.\s+)({LABEL})\b\.?\s*#?\s*({_RANGE})(?:\s+of\s+\d+)?\s*$", re.IGNORECASE)
+_ONLY_LABELLED = re.compile(rf"^({LABEL})\b\.?\s*#?\s*({_RANGE})(?:\s+of\s+\d+)?\s*$", re.IGNORECASE)
+_OF_SERIES = re.compile(
+    rf"^(?:an?\s+|the\s+)?({LABEL})\b\.?\s*({_RANGE})\s+(?:of|in|from)\s+(?!\d)(.+)$|^(?:the\s+)?({NUMBER})\s+(?:book|novel|volume)\s+(?:of|in)\s+(.+)$",
+    re.IGNORECASE,
+)
+_BARE_NUMBER = re.compile(rf"^(.*\D)\s+({_DIGITS}(?:\s*-\s*{_DIGITS})?)\s*$")
+_COLLECTIVE = re.compile(
+    r"^(?!an?\s)(?=\S+\s).*\b(?:series|saga|cycle|trilogy|duology|quartet|collection|chronicles|sequence)$", re.I
+)
+# "Apollo 13", "Area 51": what a number after such a word says is no place in a series.
+_NUMBERED_THINGS = frozenset(
+    ["apollo", "area", "article", "room", "route", "flight", "chapter", "act", "scene", "number", "no", "channel", "district", "psalm", "section", "level", "day", "days", "hour", "hours", "platform", "apartment", "top", "of", "the", "and", "in", "at", "for", "to", "under", "over", "on", "plan", "class", "unit", "ward", "block", "cell", "bus", "train", "team", "formula", "code", "agent", "studio", "highway", "catch", "summer", "season", "seasons", "version", "size", "age", "about", "than", "by", "from", "with", "lot", "season", "league", "king", "kings", "pope", "henry", "richard", "louis", "edward", "george", "world", "terminal", "stage", "step", "phase", "sector", "gate", "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december", "pieces", "years"]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A series and a place in it, as a title says it; the name or the place may be empty, not both."""
+
+    series: str = ""
+    positions: Positions = Positions()
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedTitle:
+    """What a title string says.
+
+    `title` is free of series, format and edition; it keeps a subtitle that matters (`The Land: Swarm`) and loses one
+    that only names the sort of book (`A Novel`), which `subtitle` holds. `position` is the canonical label of a
+    position set, or empty. `number_in_title` says that the number stands in the title itself (`Saga, Vol. 2`), so
+    that it tells works apart. `other_series` are further places. `part` is set for one part of a split book.
+    """
+
+    title: str
+    subtitle: str = ""
+    series: str = ""
+    position: str = ""
+    other_series: tuple[Place, ...] = ()
+    part: PartOf | None = None
+    is_abridged: bool | None = None
+    is_dramatised: bool | None = None
+    number_in_title: bool = False
+    contents: str = ""
+
+    @property
+    def positions(self) -> Positions:
+        return parse_positions(self.position)
+
+    @property
+    def main_title(self) -> str:
+        """The title before its first colon or dash."""
+        return re.split(r":\s|\s-\s", self.title, maxsplit=1)[0].strip() or self.title
+
+
+def _tidy_series(name: str) -> str:
+    name = name.strip(" ,;:-([{\"'") if name.strip(" ,;:-") else ""
+    name = re.sub(r"^(?:the\s+)?(?:series)\s*[:\-]\s*", "", name, flags=re.IGNORECASE)
+    return name if fold(name) and not set(fold(name).split()) <= GENERIC_SERIES else ""
+
+
+def parse_place(text: str, *, bare_number: bool = False) -> Place | None:
+    """A series with a place, as brackets and tails say it; None where the text does not.
+
+    `bare_number` also accepts a number without `#` or `Book` (`[Sherlock Holmes 1]`).
+    """
+    text = text.strip(" ,;")
+    if match := _OF_SERIES.match(text):
+        series = _tidy_series(match[3] or match[5])
+        return Place(series, parse_positions(match[2] or match[4])) if series else None
+    if match := _ONLY_LABELLED.match(text):
+        return Place("", parse_positions(match[2]))
+    for pattern, number in ((_HASH, 2), (_LABELLED, 3)):
+        if (match := pattern.match(text)) and (positions := parse_positions(match[number])):
+            return Place(_tidy_series(match[1]), positions)
+    if bare_number and (match := _BARE_NUMBER.match(text)) and _tidy_series(match[1]):
+        return Place(_tidy_series(match[1]), parse_positions(match[2]))
+    return None
+
+
+def _part(number: str, total: str | None) -> PartOf | None:
+    value, whole = parse_number(number), parse_number(total or "0")
+    if value is None or not 0 < value < 100:
+        return None
+    return PartOf(value * 0, int(value), int(whole or 0))
+
+
+@dataclass(slots=True)
+class _Reading:
+    """A title while it is read: `text` shrinks as rules take their share."""
+
+    text: str
+    subtitle: str = ""
+    places: tuple[Place, ...] = ()
+    part: PartOf | None = None
+    number_in_title: bool = False
+    contents: str = ""
+
+    @property
+    def has_series(self) -> bool:
+        return any(place.series for place in self.places)
+
+
+def _take_group(reading: _Reading, content: str, *, trailing: bool) -> bool:
+    """Whether a bracket says something other than title; what it says is taken."""
+    content = content.strip()
+    if not content or NOISE_GROUP.match(content):
+        return True
+    if match := _PART_ONLY.match(content) or _N_OF_M.match(content):
+        reading.part = _part(match[1], match[2])
+        return True
+    pieces = re.split(r"\s*;\s*", content)
+    # A second series after the first one's number: "Discworld, #31; Industrial Revolution, #3".
+    places = [parse_place(piece, bare_number=not reading.has_series) for piece in pieces]
+    if places[0] is not None and (places[0].series or trailing):
+        reading.places += tuple(place for place in places if place is not None)
+        return True
+    if trailing and " / " in content:
+        reading.contents = content
+        return True
+    return False
+
+
+def _take_brackets(reading: _Reading) -> None:
+    """Rule: brackets at the end (and one at the start) hold series, part, edition or format."""
+    while (match := _GROUP_AT_END.search(reading.text)) and match.start() > 0:
+        if not _take_group(reading, match[1], trailing=True):
+            break
+        reading.text = reading.text[: match.start()].rstrip(" ,;-")
+    if (match := _GROUP_AT_START.match(reading.text)) and _take_group(reading, match[1], trailing=False):
+        reading.text = reading.text[match.end() :]
+    # Format and edition in the middle: "Mistress! (Light Novel), Vol. 2".
+    reading.text = _GROUP.sub(lambda m: "" if NOISE_GROUP.match(m[1].strip()) else m[0], reading.text) or reading.text
+
+
+def _take_noise_tail(reading: _Reading) -> None:
+    """Rule: format and edition at the end are no title, if a title remains."""
+    for pattern in (NOISE_TAIL, EDITION_TAIL):
+        while (match := pattern.search(reading.text)) and match.start() > 0:
+            reading.text = reading.text[: match.start()]
+
+
+def _take_part_tail(reading: _Reading) -> None:
+    """Rule: "Title, Part 2" is a part of Title. Not "Part One" alone, nor "… of my life, part"."""
+    if reading.part is None and (match := _PART_TAIL.search(reading.text)) and match.start() > 0:
+        part = _part(match[1], match[2])
+        if part is not None:
+            reading.part, reading.text = part, reading.text[: match.start()]
+
+
+def _take_descriptor(reading: _Reading) -> None:
+    """Rule: a tag line such as "A LitRPG Adventure" is a subtitle, not the title."""
+    pieces = re.split(r"(:\s+|\s+-\s+)", reading.text)
+    if len(pieces) >= 3 and DESCRIPTOR.match(pieces[-1]) and not _places_at_end(pieces[-1]):
+        head = "".join(pieces[:-2])
+        reading.subtitle = pieces[-1]
+        reading.text = head
+
+
+def _places_at_end(text: str) -> bool:
+    return parse_place(text) is not None
+
+
+def _take_series_tail(reading: _Reading) -> None:
+    """Rule: "Title - Series, Book 3", "Title: Series, Book 3", "Title. Book I of the Series"."""
+    for separator in (" - ", ": ", ". ", ", "):
+        head, found, tail = reading.text.rpartition(separator)
+        if not found or not head.strip():
+            continue
+        place = parse_place(tail, bare_number=separator == " - " and len(tail.split()) >= 3)
+        if place is None or (separator in (", ", ". ") and not _OF_SERIES.match(tail.strip())):
+            continue
+        if place.series:
+            reading.text, reading.places = head, (*reading.places, place)
+            return
+        if place.positions and separator != ", ":
+            # "Series: Book 3": what stands before is the series, and all the title there is.
+            reading.places += (Place(_tidy_series(head), place.positions),)
+            reading.number_in_title, reading.text = True, head
+            return
+
+
+def _take_collective_tail(reading: _Reading) -> None:
+    """Rule: "Title - Something Collection" names a series without a place."""
+    head, found, tail = reading.text.rpartition(" - ")
+    if found and head.strip() and _COLLECTIVE.match(tail) and not reading.has_series:
+        reading.text, reading.places = head, (*reading.places, Place(_tidy_series(tail)))
+
+
+def _take_series_head(reading: _Reading) -> None:
+    """Rule: "Series, Book 3: Title", "Series #8 - Title", "Series 03 - Title"."""
+    match = re.match(
+        rf"^(.+?)[\s,:-]+(?:({LABEL})\b\.?\s*#?|#)\s*({_RANGE})\s*(?::\s+|\s*-\s+|\.\s+)(\S.*)$",
+        reading.text,
+        re.IGNORECASE,
+    )
+    if match and (series := _tidy_series(match[1])):
+        reading.places += (Place(series, parse_positions(match[3])),)
+        reading.text = match[4]
+        return
+    match = re.match(rf"^(\S.*?)\s+({_DIGITS})\s*(:\s+|\s+-\s+)(\S.*)$", reading.text)
+    if match and _number_means_place(match[1], match[2]):
+        reading.places += (Place(_tidy_series(match[1]), parse_positions(match[2])),)
+        if match[2].startswith("0") or not DESCRIPTOR.match(match[4]):
+            reading.text = match[4]
+        else:
+            reading.text, reading.subtitle, reading.number_in_title = match[1], match[4], True
+
+
+def _take_label_head(reading: _Reading) -> None:
+    """Rule: "Book 3 - Title" gives a place in a series that it does not name."""
+    match = re.match(
+        rf"^({LABEL})\b\.?\s*#?\s*({_DIGIT_RANGE})\s*(?::\s+|\s*-\s+|\.\s+)(\S.*)$", reading.text, re.IGNORECASE
+    )
+    if match and not reading.places:
+        reading.places, reading.text = (Place("", parse_positions(match[2])),), match[3]
+
+
+def _number_means_place(name: str, number: str) -> bool:
+    """Whether a number without a label after a name can be a place: `Soul Gem Collector 4`, not `Apollo 13`."""
+    words = fold(name).split()
+    if not words or words[-1] in _NUMBERED_THINGS or words[-1].isdigit() or re.search(r"[,\d]$", name):
+        return False
+    value = parse_number(number)
+    if value is None or not 0 < value <= 40:
+        return False
+    return number.startswith("0") or len(words) >= 2 or value <= 9
+
+
+def _take_number_tail(reading: _Reading) -> None:
+    """Rule: "Series, Vol. 2", "Series Book Two", "Series 4": the number is the title's own."""
+    match = _LABELLED.match(reading.text) or _HASH.match(reading.text)
+    if match and (positions := parse_positions(match[match.lastindex or 2])) and _tidy_series(match[1]):
+        reading.places += (Place(_tidy_series(match[1]), positions),)
+        reading.number_in_title, reading.text = True, match[1].rstrip(" ,;:-")
+        return
+    match = _BARE_NUMBER.match(reading.text)
+    if match and _number_means_place(match[1].rstrip(" -"), match[2]) and not match[1].rstrip().endswith("-"):
+        reading.places += (Place(_tidy_series(match[1]), parse_positions(match[2])),)
+        reading.number_in_title, reading.text = True, match[1].rstrip(" ,;:-")
+
+
+def _take_known_series(reading: _Reading, known: Iterable[str]) -> None:
+    """Rule: "Wild Wastes: Eastern Expansion" belongs to Wild Wastes if that series is known."""
+    folded = fold(reading.text)
+    for name in sorted(known, key=len, reverse=True):
+        match = re.match(rf"^(?:the\s+)?{re.escape(straighten(name))}\s*(?::|-)\s+(\S.*)$", reading.text, re.IGNORECASE)
+        if match or (fold(name) and folded == fold(name)):
+            reading.places += (Place(name),)
+            return
+
+
+def _flag(pattern: re.Pattern[str], text: str) -> bool | None:
+    return True if pattern.search(text) else None
+
+
+def _read(text: str, known_series: tuple[str, ...]) -> _Reading:
+    reading = _Reading(text)
+    _take_brackets(reading)
+    _take_noise_tail(reading)
+    _take_brackets(reading)
+    named_by_bracket = reading.has_series
+    for rule in (_take_series_tail, _take_collective_tail, _take_descriptor, _take_series_head, _take_label_head):
+        if (not named_by_bracket and not reading.has_series) or rule is _take_descriptor:
+            rule(reading)
+    _take_noise_tail(reading)
+    _take_part_tail(reading)
+    if not reading.has_series:
+        _take_number_tail(reading)
+    if not reading.has_series and known_series:
+        _take_known_series(reading, known_series)
+    return reading
+
+
+def _without_author(text: str, author: str) -> str:
+    """`Rainbow Six - Tom Clancy` and `Tom Clancy - Rainbow Six` are Rainbow Six by Tom Clancy."""
+    if not author or len(fold(author)) < 4:
+        return text
+    name = re.escape(straighten(author))
+    for pattern in (rf"^{name}\s*(?:-|:)\s+(?=\S)", rf"(?<=\S)\s+(?:-|by)\s+{name}$"):
+        text = re.sub(pattern, "", text, flags=re.IGNORECASE)
+    return text
+
+
+@lru_cache(maxsize=65536)
+def _parse(title: str, author: str, known_series: tuple[str, ...]) -> ParsedTitle:
+    text = straighten(title)[:MAX_LENGTH]
+    reading = _read(_without_author(text, author), known_series)
+    named = [place for place in reading.places if place.series] or list(reading.places)
+    place = named[0] if named else Place()
+    if not place.positions:
+        place = replace(place, positions=next((p.positions for p in reading.places if not p.series), Positions()))
+    abridged = False if UNABRIDGED.search(text) else _flag(ABRIDGED, text)
+    return ParsedTitle(
+        title=reading.text.strip(" ,;") or text,
+        subtitle=reading.subtitle,
+        series=place.series,
+        position=place.positions.label,
+        other_series=tuple(named[1:]),
+        part=reading.part,
+        is_abridged=abridged,
+        is_dramatised=_flag(DRAMATISED, text),
+        number_in_title=reading.number_in_title,
+        contents=reading.contents,
+    )
+
+
+def parse_title(title: str, *, author: str = "", known_series: Iterable[str] = ()) -> ParsedTitle:
+    """What a title string says of title, series, position, part and edition. Never raises; empty where it says nothing.
+
+    `author` lets the author's name be taken off; `known_series` are names that may stand before a colon.
+    """
+    return _parse(title, author, tuple(known_series))
