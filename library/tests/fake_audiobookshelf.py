@@ -308,12 +308,16 @@ class FakeAudiobookshelf(FakeServer):
         with self.lock:
             if not self._scanning:
                 self._scanning = True
-                threading.Thread(target=self._finish_scan, daemon=True).start()
+                timer = threading.Timer(self.scan_seconds, self.finish_scan)
+                timer.daemon = True
+                timer.start()
         return Reply("OK", content_type="text/plain; charset=utf-8")
 
-    def _finish_scan(self) -> None:
-        time.sleep(self.scan_seconds)
+    def finish_scan(self) -> None:
+        """End the scan that runs, if one does, at once."""
         with self.lock:
+            if not self._scanning:
+                return
             now = max(time.time_ns() // 1_000_000, (self.last_scan or 0) + 1)
             self.items.scan(now)
             self.last_scan = now

@@ -34,14 +34,14 @@ def books_put_on_the_shelf() -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def shelf() -> Iterator[dict[str, CopyFacts]]:
+def shelf() -> dict[str, CopyFacts]:
     recordings = SHARED / "recordings" / "audiobookshelf"
     if not recordings.exists():
         pytest.fail(f"The recordings of Audiobookshelf are needed for this test and are not at {recordings}.")
     with FakeAudiobookshelf(recordings=recordings) as server:
         client = AudiobookshelfClient(server.url, token=API_KEY)
         copies = [one for one in client.iter_items(LIBRARY_ID, page_size=10) if isinstance(one, CopyFacts)]
-    yield {copy.path: copy for copy in copies}
+    return {copy.path: copy for copy in copies}
 
 
 def test_every_book_is_read_as_it_was_made(shelf: dict[str, CopyFacts]) -> None:
