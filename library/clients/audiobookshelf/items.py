@@ -6,7 +6,7 @@ at a time. The listing cannot be sorted by change, and equal values of the sort 
 checked against the total and repeated when it was not complete.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any
 
 from config.errors import ExternalAPIError, Malformed, Rejected, Unavailable
@@ -63,7 +63,7 @@ class ItemReader:
             code="listing_incomplete",
         )
 
-    def _pass(self) -> Iterator[SeenItem | CopyFacts]:
+    def _pass(self) -> Generator[SeenItem | CopyFacts, None, tuple[bool, bool]]:
         """One walk over all pages; returns whether it was complete, and whether the library shrank meanwhile."""
         listed: set[str] = set()
         total, shrank, page = 0, False, 0
