@@ -154,12 +154,22 @@ class TorznabClient:
             if url[:7].lower() == "magnet:":
                 return self._magnet(url)
             target = self._with_key(url)
-            answer = self.http.get(target, accept=ANY_STATUS, follow=False, max_bytes=MAX_TORRENT_BYTES)
+            answer = self._get(target)
             location = answer.headers.get("Location", "")
             if answer.status not in REDIRECTS or not location:
                 return self._payload(answer)
             url = location if location[:7].lower() == "magnet:" else urljoin(target, location)
         raise Malformed(f"{self.name} redirects a download in a circle.", service=self.name)
+
+    def _get(self, url: str) -> Answer:
+        try:
+            return self.http.get(url, accept=ANY_STATUS, follow=False, max_bytes=MAX_TORRENT_BYTES)
+        except ValueError as error:  # requests looks at the Location of a redirect even when it does not follow it
+            raise Rejected(
+                f"{self.name} redirects to an address that is not a valid URL.",
+                service=self.name,
+                code="address_refused",
+            ) from error
 
     def _with_key(self, url: str) -> str:
         """The URL with the API key in the place of its mark, for the indexer's own host alone."""
