@@ -1,0 +1,96 @@
+"""From plain settings to clients: the one place that knows which kinds there are.
+
+Settings come from the database as mappings; an unknown kind or a missing setting is a ValidationError that names it.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from acquisition.clients.http_downloader import HttpDownloader
+from acquisition.clients.qbittorrent import QBittorrentClient
+from acquisition.clients.torznab import TorznabClient
+from acquisition.domain.facts import DownloadClientPort, IndexerClient
+from config.errors import ValidationError
+from config.http import Guard
+
+Settings = Mapping[str, Any]
+T = TypeVar("T")
+
+
+def trusted_guard(hosts: Iterable[str]) -> Guard:
+    """The guard that lets the hosts of UNABRIDGED_TRUSTED_HOSTS pass; `host` alone means the ports 80 and 443."""
+    trusted: set[str] = set()
+    for host in hosts:
+        text = host.strip().lower()
+        name, colon, port = text.rpartition(":")
+        with_port = bool(colon) and port.isdigit() and not name.endswith(":")
+        trusted |= {text} if with_port else {f"{text}:80", f"{text}:443"} if text else set()
+    return Guard(trusted=frozenset(trusted))
+
+
+def needed(settings: Settings, name: str, label: str) -> Any:
+    """The setting; ValidationError when it is missing."""
+    value = settings.get(name)
+    if value in (None, ""):
+        raise ValidationError(f"{label} is missing.", fields={name: f"{label} is missing."})
+    return value
+
+
+def _torznab(settings: Settings, guard: Guard, kind: str) -> IndexerClient:
+    return TorznabClient(
+        name=str(settings.get("name") or "Torznab"),
+        url=str(needed(settings, "url", "The address of the indexer")),
+        api_key=str(settings.get("api_key") or ""),
+        kind=kind,
+        categories=tuple(settings.get("categories") or (3030,)),
+        guard=guard,
+        known_capabilities=settings.get("capabilities"),
+    )
+
+
+def _qbittorrent(settings: Settings, guard: Guard) -> DownloadClientPort:
+    return QBittorrentClient(
+        url=str(needed(settings, "url", "The address of qBittorrent")),
+        username=str(settings.get("username") or ""),
+        password=str(settings.get("password") or ""),
+        api_key=str(settings.get("api_key") or ""),
+        name=str(settings.get("name") or "qBittorrent"),
+        verify_certificate=bool(settings.get("verify_certificate", True)),
+    )
+
+
+def _http(settings: Settings, guard: Guard) -> DownloadClientPort:
+    return HttpDownloader(
+        work_dir=Path(str(needed(settings, "work_dir", "The work folder of the downloader"))),
+        guard=guard,
+    )
+
+
+INDEXERS: dict[str, Callable[[Settings, Guard], IndexerClient]] = {
+    "torznab": lambda settings, guard: _torznab(settings, guard, "torznab"),
+    "newznab": lambda settings, guard: _torznab(settings, guard, "newznab"),
+}
+DOWNLOAD_CLIENTS: dict[str, Callable[[Settings, Guard], DownloadClientPort]] = {
+    "qbittorrent": _qbittorrent,
+    "http": _http,
+}
+
+
+def build_indexer(kind: str, settings: Settings) -> IndexerClient:
+    """The client of an indexer. Every kind takes `name`, `url` and `trusted_hosts`; see each builder for the rest."""
+    return _builder(INDEXERS, kind, "indexer")(settings, trusted_guard(settings.get("trusted_hosts") or ()))
+
+
+def build_download_client(kind: str, settings: Settings) -> DownloadClientPort:
+    """The client of a download program."""
+    return _builder(DOWNLOAD_CLIENTS, kind, "download client")(
+        settings, trusted_guard(settings.get("trusted_hosts") or ())
+    )
+
+
+def _builder(table: Mapping[str, T], kind: str, what: str) -> T:
+    if kind not in table:
+        words = f"There is no kind of {what} called {kind!r}; there are {', '.join(sorted(table))}."
+        raise ValidationError(words, fields={"kind": words})
+    return table[kind]
