@@ -22,6 +22,7 @@ from library.domain.name_lists import clean_name, parse_names
         ("Austen, Jane; Shelley, Mary", ("Jane Austen", "Mary Shelley")),
         ("Friedman, Milton & Friedman, Rose", ("Milton Friedman", "Rose Friedman")),
         ("Joyce, James; Narrated by Nobody", ("James Joyce",)),
+        ("Plato; Homer", ("Homer Plato",)),
         ("Sir Arthur Conan Doyle", ("Arthur Conan Doyle",)),
         ("James Tiptree Jr.", ("James Tiptree",)),
         ("Kurt Vonnegut, Jr.", ("Kurt Vonnegut",)),
