@@ -26,6 +26,7 @@ _FORMATS: dict[str, tuple[str, str, int, dict[str, str]]] = {
     ".mp3": ("libmp3lame", "mp3", 22050, {"id3v2_version": "3", "write_xing": "1"}),
     ".m4b": ("aac", "mp4", 22050, {}),
     ".m4a": ("aac", "mp4", 22050, {}),
+    ".mp4": ("aac", "mp4", 22050, {}),
     ".flac": ("flac", "flac", 22050, {}),
     ".opus": ("libopus", "opus", 24000, {}),
     ".ogg": ("libopus", "ogg", 24000, {}),
@@ -50,11 +51,12 @@ def make_audio(
     chapters: Sequence[str] = (),
     options: Mapping[str, str] | None = None,
     noise: bool = False,
+    kbps: int = 32,
 ) -> Path:
     """One file; its suffix picks the codec. `tags` have FFmpeg's names. Silence, or noise where size must tell."""
     path.parent.mkdir(parents=True, exist_ok=True)
     named = tuple((key, str(value)) for key, value in (tags or {}).items())
-    data = _encoded(path.suffix.lower(), named, seconds, tuple(chapters), tuple((options or {}).items()), noise)
+    data = _encoded(path.suffix.lower(), named, seconds, tuple(chapters), tuple((options or {}).items()), noise, kbps)
     path.write_bytes(data)
     return path
 
@@ -67,6 +69,7 @@ def _encoded(
     chapters: tuple[str, ...],
     options: tuple[tuple[str, str], ...],
     noise: bool,
+    kbps: int,
 ) -> bytes:
     codec, container, rate, defaults = _FORMATS[suffix]
     with tempfile.TemporaryDirectory() as folder:
@@ -75,7 +78,7 @@ def _encoded(
             stream = output.add_stream(codec, rate=rate)
             stream.layout = "mono"
             if codec in _CONSTANT_RATE:
-                stream.bit_rate = 16000 if codec == "libopus" else 32000
+                stream.bit_rate = kbps * 1000
             output.metadata.update(dict(tags))
             if chapters:
                 output.set_chapters(_chapters(chapters, seconds))

@@ -94,8 +94,16 @@ def test_a_file_in_the_root_says_only_its_title() -> None:
 
 @pytest.mark.parametrize(
     "name, is_disc",
-    [("CD1", True), ("cd 02", True), ("Disc 3", True), ("disk 117", True), ("Part 1", False), ("CD", False)]
-    + [("Discworld 1", False), ("CD 1 extra", False)],
+    [
+        ("CD1", True),
+        ("cd 02", True),
+        ("Disc 3", True),
+        ("disk 117", True),
+        ("Part 1", False),
+        ("CD", False),
+        ("Discworld 1", False),
+        ("CD 1 extra", False),
+    ],
 )
 def test_disc_folders(name: str, is_disc: bool) -> None:
     assert is_disc_folder(name) is is_disc
