@@ -13,9 +13,7 @@ def step_down(level: int) -> int:
     return max(level - 1, 0)
 
 
-def paused_until(
-    level: int, *, now: datetime.datetime, retry_after: float | None = None
-) -> datetime.datetime | None:
+def paused_until(level: int, *, now: datetime.datetime, retry_after: float | None = None) -> datetime.datetime | None:
     """Until when a service at this step is left alone. What it asked for (`retry_after` seconds) is a minimum."""
     seconds = max(LADDER_SECONDS[level], min(retry_after or 0, LADDER_SECONDS[-1]))
     return now + datetime.timedelta(seconds=seconds) if seconds else None

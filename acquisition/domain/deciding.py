@@ -124,7 +124,7 @@ def is_the_book(c: Candidate) -> Rejection | None:
 
 
 def is_not_a_silent_pack(c: Candidate) -> Rejection | None:
-    if c.parsed.is_pack and not c.wanted.is_pack_wanted:
+    if c.parsed.is_pack:
         return Rejection("pack", "A pack of several books; it is not taken for one of them without its file list.")
     return None
 
@@ -299,7 +299,7 @@ def rank(c: Candidate) -> tuple[tuple[float, ...], tuple[str, ...]]:
     format_rank = len(formats) - formats.index(c.format) if c.format in formats else 0
     bitrate = c.bitrate_kbps or 0
     bitrate_rank = -abs(math.log2(bitrate / c.profile.preferred_bitrate_kbps)) if bitrate else -2.0
-    wanted_voices = c.profile.narrators or c.wanted.narrators
+    wanted_voices = c.profile.narrators
     voices = c.offer.narrators or c.parsed.narrators
     voice = float(any(same_person(a, b) for a in wanted_voices for b in voices))
     free = float(c.offer.download_volume_factor == 0 or c.delivery == "direct") if c.profile.prefers_freeleech else 0.0
@@ -330,7 +330,11 @@ def rank(c: Candidate) -> tuple[tuple[float, ...], tuple[str, ...]]:
 
 def sort_verdicts(verdicts: Sequence[Verdict]) -> list[Verdict]:
     """Accepted ones first, the best first; rejected ones after, those that fail least first."""
-    return sorted(verdicts, key=lambda v: (v.is_accepted, v.order if v.is_accepted else (-len(v.rejections), *v.order)), reverse=True)
+    return sorted(
+        verdicts,
+        key=lambda v: (v.is_accepted, v.order if v.is_accepted else (-len(v.rejections), *v.order)),
+        reverse=True,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,7 +359,8 @@ def plan_queries(wanted: WantedBook, *, asin: str = "", isbn: str = "") -> list[
     if asin or isbn:
         tiers.append(Tier("identifier", asin or isbn, asin=asin, isbn=isbn, title=wanted.title))
     tiers.append(Tier("title", wanted.title, wanted.title))
-    for name, position in wanted.series:
-        if position:
-            tiers.append(Tier("series and number", f"{name} {position}", series=name, author=" ".join(wanted.authors[:1])))
+    for place in wanted.series:
+        if place.position:
+            words = f"{place.name} {place.position}"
+            tiers.append(Tier("series and number", words, series=place.name, author=" ".join(wanted.authors[:1])))
     return tiers

@@ -47,7 +47,13 @@ def grab(
                 status_at=now,
             )
             DownloadBook.objects.bulk_create([DownloadBook(download=download, book=book) for book in books])
-            note(download, "Queued." if not overrule else f"Queued by hand: {overrule}", actor=_actor(user), new="queued", now=now)
+            note(
+                download,
+                "Queued." if not overrule else f"Queued by hand: {overrule}",
+                actor=_actor(user),
+                new="queued",
+                now=now,
+            )
             if decision is not None and overrule:
                 Decision.objects.filter(pk=decision.pk).update(overruled_by=user, overruled_reason=overrule[:300])
     except IntegrityError as error:
@@ -96,7 +102,9 @@ def hand_over(download: Download, *, now: datetime.datetime) -> Download:
         Download.objects.filter(pk=download.pk).update(error_code=error.code, error_message=error.message[:1000])
         return download
     except (Malformed, Rejected) as error:
-        return fail(download, code=error.code, message=error.message, release_at_fault=_is_release_fault(error), now=now)
+        return fail(
+            download, code=error.code, message=error.message, release_at_fault=_is_release_fault(error), now=now
+        )
     except UnabridgedError as error:
         return fail(download, code=error.code, message=error.message, now=now)
     return move(

@@ -109,7 +109,15 @@ def _follow(download: Download, seen: ClientDownload | None, client: DownloadCli
     if seen.state is ClientState.COMPLETE:
         if download.status == S.GRABBED:
             move(download, S.DOWNLOADING, message="The transfer has begun.", now=now)
-        move(download, S.DOWNLOADED, message="Complete in the client.", now=now, completed_at=now, progress=1, speed_bytes=0)
+        move(
+            download,
+            S.DOWNLOADED,
+            message="Complete in the client.",
+            now=now,
+            completed_at=now,
+            progress=1,
+            speed_bytes=0,
+        )
     elif seen.state is ClientState.ERROR:
         fail(download, code="client_error", message=f"{client.name} reports: {seen.message or 'an error'}", now=now)
     elif seen.state in (ClientState.DOWNLOADING, ClientState.STALLED) and download.status == S.GRABBED:

@@ -70,7 +70,11 @@ def _fault(name: str, value: Any, known: Mapping[str, Any]) -> str:
     if isinstance(old, bool):
         return "" if isinstance(value, bool) else "must be true or false"
     if isinstance(old, tuple):
-        texts = isinstance(value, list) and len(value) <= 100 and all(isinstance(v, str) and 0 < len(v) <= 100 for v in value)
+        texts = (
+            isinstance(value, list)
+            and len(value) <= 100
+            and all(isinstance(v, str) and 0 < len(v) <= 100 for v in value)
+        )
         return "" if texts else "must be a list of texts"
     if isinstance(old, int):
         fine = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 1_000_000

@@ -15,11 +15,20 @@ from django.db.models import F, Q
 from acquisition.domain.deciding import Circumstances, Tier, Verdict, consider, plan_queries, sort_verdicts
 from acquisition.domain.facts import OfferedRelease, SearchQuery
 from acquisition.domain.identity import WantedBook
-from acquisition.domain.profile import Profile
-from acquisition.models import BlocklistEntry, ClientKind, Decision, DownloadBook, DownloadClient, Indexer, Release, SearchState
+from acquisition.models import (
+    BlocklistEntry,
+    ClientKind,
+    Decision,
+    DownloadBook,
+    DownloadClient,
+    Indexer,
+    Release,
+    SearchState,
+)
 from acquisition.services.ports import ask, open_indexer, spend_query
 from acquisition.services.profiles import profile_for
 from config.errors import ExternalAPIError
+from library.domain.facts import SeriesPlace
 from library.models import Book, Exclusion, Recording, SeriesEntry
 from scheduling.models import Run
 
@@ -91,7 +100,7 @@ def wanted_book(book: Book) -> WantedBook:
     return WantedBook(
         title=book.title,
         authors=tuple(book.authors.order_by("book_authors__order").values_list("name", flat=True)),
-        series=tuple((name, positions or label) for name, positions, label in series),
+        series=tuple(SeriesPlace(name, positions or label) for name, positions, label in series),
     )
 
 

@@ -100,8 +100,10 @@ def fail(
         if release_at_fault:
             blocklist(download, reason=message)
         if retry_at is None:
-            why = "Its release is at fault and was put on the blocklist." if release_at_fault else (
-                f"Given up after {attempts} failed attempts."
+            why = (
+                "Its release is at fault and was put on the blocklist."
+                if release_at_fault
+                else (f"Given up after {attempts} failed attempts.")
             )
             move(download, DownloadState.ABANDONED, message=why, code="abandoned", actor=actor, now=moment)
     return download
@@ -124,7 +126,13 @@ def blocklist(download: Download, *, reason: str) -> None:
 def block(download: Download, *, code: str, message: str, now: datetime.datetime | None = None) -> Download:
     """A person must look; the sentence says what to do."""
     return move(
-        download, DownloadState.BLOCKED, code=code, message=message, now=now, error_code=code, error_message=message[:1000]
+        download,
+        DownloadState.BLOCKED,
+        code=code,
+        message=message,
+        now=now,
+        error_code=code,
+        error_message=message[:1000],
     )
 
 

@@ -1,4 +1,4 @@
-"""What exists: asking the providers, keeping their words, and laying books, recordings and places in series out of them.
+"""What exists: asking the providers, keeping their words, and making books, recordings and places in series of them.
 
 Not found is an observation, not a command: a refresh deletes nothing. A place that its provider no longer names is
 only marked, and a refresh in which more than a fifth of the known places vanish is refused and reported.
@@ -9,13 +9,14 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from typing import TypeVar
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from config.errors import ExternalAPIError
 from library.domain.facts import BookQuery, CatalogueBook, CatalogueSeries, CatalogueSeriesEntry, Identifier
-from library.domain.matching import HeldFacts, MatchIndex
+from library.domain.matching import HeldFacts, MatchIndex, WorkFacts
 from library.domain.people import same_person
 from library.domain.positions import parse_positions
 from library.domain.titles import same_work, series_key, title_key
@@ -35,12 +36,14 @@ from library.models import (
 )
 from library.services.completeness import score_completeness
 from library.services.linking import set_position, work_facts
-from library.services.providers import Asked, enabled_providers
+from library.services.providers import EMBEDDED, Asked, enabled_providers
 from library.services.resolving import resolve_authors, resolve_narrators, resolve_series
+from library.services.settings import get_setting
 from library.services.text import sort_title
 from scheduling.services.context import RunContext
 
 VANISH_LIMIT = 0.2
+Row = TypeVar("Row", Series, Author)
 FRESH_FOR = datetime.timedelta(hours=20)
 
 
@@ -66,12 +69,13 @@ def refresh_catalogue(
     author_ids: Sequence[int] | None = None,
     limit: int | None = None,
     force: bool = False,
+    providers: Sequence[Asked] | None = None,
 ) -> CatalogueResult:
     """Ask about the given series and authors, or about all that are due, the longest unchecked first."""
     result = CatalogueResult()
-    providers = list(enabled_providers(now=now))
+    providers = list(enabled_providers(now=now)) if providers is None else providers
     everything = series_ids is None and author_ids is None
-    series = _due(Series.objects.all(), series_ids, everything, now, force, limit)
+    series = _due(Series.objects.select_related("author"), series_ids, everything, now, force, limit)
     authors = _due(Author.objects.exclude(follow=Follow.NONE), author_ids, everything, now, force, limit)
     if run:
         run.report(total=len(series) + len(authors))
@@ -89,22 +93,27 @@ def refresh_catalogue(
 
 
 def _due(
-    rows: QuerySet, ids: Sequence[int] | None, everything: bool, now: datetime.datetime, force: bool, limit: int | None  # type: ignore[type-arg]
-) -> list:  # type: ignore[type-arg]
+    rows: QuerySet[Row],
+    ids: Sequence[int] | None,
+    everything: bool,
+    now: datetime.datetime,
+    force: bool,
+    limit: int | None,
+) -> list[Row]:
     if ids is not None:
-        rows = rows.model.objects.filter(pk__in=ids)
+        rows = rows.model._default_manager.filter(pk__in=ids)
     elif not everything:
         return []
     rows = rows.filter(merged_into=None)
     if not force and ids is None:
         rows = rows.filter(Q(catalogue_checked_at=None) | Q(catalogue_checked_at__lt=now - FRESH_FOR))
     rows = rows.order_by(F("catalogue_checked_at").asc(nulls_first=True), "id")
-    if rows.model is Series:
-        rows = rows.select_related("author")
     return list(rows[:limit])
 
 
-def _refresh_series(series: Series, providers: Sequence[Asked], now: datetime.datetime, result: CatalogueResult) -> None:
+def _refresh_series(
+    series: Series, providers: Sequence[Asked], now: datetime.datetime, result: CatalogueResult
+) -> None:
     """The most trusted provider that knows the series lists it; the others are not asked."""
     result.series_checked += 1
     author = series.author.name if series.author else ""
@@ -124,18 +133,19 @@ def _refresh_series(series: Series, providers: Sequence[Asked], now: datetime.da
 
 
 def _find_series(provider: Asked, series: Series, author: str, now: datetime.datetime) -> CatalogueSeries | None:
-    if series.catalogue_source == provider.name and series.catalogue_id:
-        known = provider.ask(lambda client: client.get_series(series.catalogue_id), now=now)
-        if known:
-            return known
-    names = [series.name, *series.aliases.values_list("name", flat=True)]
-    for name in names:
-        for found in provider.ask(lambda client, name=name: client.find_series(name, author=author), now=now):  # type: ignore[misc]
+    def by_id(provider_id: str) -> CatalogueSeries | None:
+        return provider.ask(lambda client: client.get_series(provider_id), now=now)
+
+    def by_name(name: str) -> list[CatalogueSeries]:
+        return provider.ask(lambda client: client.find_series(name, author=author), now=now)
+
+    if series.catalogue_source == provider.name and series.catalogue_id and (known := by_id(series.catalogue_id)):
+        return known
+    for name in [series.name, *series.aliases.values_list("name", flat=True)]:
+        for found in by_name(name):
             keys = {series_key(text) for text in (found.name, *found.aliases)}
             if series_key(name) in keys and _authors_agree(author, found.authors):
-                return found if found.entries else provider.ask(
-                    lambda client, found=found: client.get_series(found.provider_id), now=now  # type: ignore[misc]
-                )
+                return found if found.entries else by_id(found.provider_id)
     return None
 
 
@@ -147,7 +157,10 @@ def apply_series(series: Series, facts: CatalogueSeries, *, now: datetime.dateti
     """Lay a provider's list of a series over the rows. One transaction of the caller."""
     _keep_record(facts.provider, RecordKind.SERIES, facts.provider_id, facts.name, _series_payload(facts), now)
     held = list(
-        SeriesEntry.objects.filter(series=series).select_related("book").prefetch_related("book__authors").order_by("id")
+        SeriesEntry.objects.filter(series=series)
+        .select_related("book")
+        .prefetch_related("book__authors")
+        .order_by("id")
     )
     claimed: set[int] = set()
     books = _books_by_identifier(facts.entries)
@@ -183,7 +196,8 @@ def _by_place(entries: Iterable[CatalogueSeriesEntry]) -> list[list[CatalogueSer
     groups: dict[tuple[str, str], list[CatalogueSeriesEntry]] = {}
     for entry in entries:
         positions = parse_positions(entry.position)
-        groups.setdefault((positions.label, title_key(entry.book.title)), []).append(entry)
+        work = str(entry.book.raw.get("work") or title_key(entry.book.title))
+        groups.setdefault((positions.label, work), []).append(entry)
     return list(groups.values())
 
 
@@ -230,7 +244,9 @@ def _author_books(names: Iterable[str]) -> list[Book]:
 def _same_book(wanted: CatalogueSeriesEntry, books: Sequence[Book]) -> Book | None:
     author = wanted.book.authors[0] if wanted.book.authors else ""
     key = title_key(wanted.book.title)
-    same_language = [b for b in books if not b.language or not wanted.book.language or b.language == wanted.book.language]
+    same_language = [
+        b for b in books if not b.language or not wanted.book.language or b.language == wanted.book.language
+    ]
     exact = [book for book in same_language if book.title_key == key]
     near = exact or [book for book in same_language if same_work(book.title, wanted.book.title, author=author)]
     return near[0] if len(near) == 1 or exact else None
@@ -271,7 +287,9 @@ def create_book(facts: CatalogueBook, *, now: datetime.datetime, kind: str | Non
 
 def keep_recording(book: Book, facts: CatalogueBook, *, now: datetime.datetime) -> Recording | None:
     """The recording that the provider describes, once, with its identifiers; and the provider's own words."""
-    _keep_record(facts.provider, RecordKind.BOOK, facts.provider_id, facts.title, _payload(facts), now, facts.region, book)
+    _keep_record(
+        facts.provider, RecordKind.BOOK, facts.provider_id, facts.title, _payload(facts), now, facts.region, book
+    )
     if not facts.identifiers and not facts.runtime_seconds:
         return None
     keys = {(i.scheme, i.value, i.region) for i in facts.identifiers}
@@ -291,15 +309,17 @@ def keep_recording(book: Book, facts: CatalogueBook, *, now: datetime.datetime) 
     )
     recording.narrators.set(resolve_narrators(facts.narrators).values())
     RecordingIdentifier.objects.bulk_create(
-        [RecordingIdentifier(recording=recording, scheme=s[:30], value=v[:200], region=r[:5]) for s, v, r in sorted(keys)],
+        [
+            RecordingIdentifier(recording=recording, scheme=s[:30], value=v[:200], region=r[:5])
+            for s, v, r in sorted(keys)
+        ],
         ignore_conflicts=True,
     )
     return recording
 
 
 def _payload(facts: CatalogueBook) -> dict[str, object]:
-    plain = asdict(facts)
-    return json.loads(json.dumps(plain, default=str)) if not facts.raw else {**json.loads(json.dumps(plain, default=str))}
+    return json.loads(json.dumps(asdict(facts), default=str))  # type: ignore[no-any-return]
 
 
 def _keep_record(
@@ -357,7 +377,7 @@ def _mark_vanished(
         return
     if len(gone) > max(1, VANISH_LIMIT * len(known)):
         result.refused.append(
-            f"{series.name}: {provider} no longer names {len(gone)} of {len(known)} books; taken for a fault of the provider."
+            f"{series.name}: {provider} no longer names {len(gone)} of {len(known)} books; taken for a fault there."
         )
         return
     for entry in gone:
@@ -376,7 +396,9 @@ def _learn_aliases(series: Series, facts: CatalogueSeries) -> None:
             )
 
 
-def _refresh_author(author: Author, providers: Sequence[Asked], now: datetime.datetime, result: CatalogueResult) -> None:
+def _refresh_author(
+    author: Author, providers: Sequence[Asked], now: datetime.datetime, result: CatalogueResult
+) -> None:
     """The works of a followed author that the providers know."""
     result.authors_checked += 1
     for provider in providers:
@@ -413,7 +435,7 @@ def place_lone_books(providers: Sequence[Asked], *, now: datetime.datetime, resu
 
     Only the embedded catalogue is asked, since it costs no network; the others answer in the metadata jobs.
     """
-    local = [provider for provider in providers if "local" in provider.client.capabilities]
+    local = [provider for provider in providers if provider.name == EMBEDDED]
     lone = Book.objects.active().filter(is_owned=True, series_entries=None, metadata_checked_at=None)
     for provider in local:
         ids = list(lone.values_list("pk", flat=True))
@@ -430,21 +452,18 @@ def _place_batch(provider: Asked, ids: Sequence[int], now: datetime.datetime, re
         query = BookQuery(title=work.title, author=author)
         offered = provider.ask(lambda client, query=query: client.find_books(query), now=now)  # type: ignore[misc]
         by_id = {facts.provider_id: facts for facts in offered}
-        held = HeldFacts(title=work.title, authors=work.authors, language=work.language)
+        held = HeldFacts(title=work.title, authors=work.authors, language=work.languages[0] if work.languages else "")
         match = MatchIndex([_offered_work(facts) for facts in offered]).match(held)
         if match.outcome == "certain" and author and match.work_id in by_id:
-            placed.append((books[work.id], by_id[str(match.work_id)]))
-    wanted = [
-        (place.name, authors.get(facts.authors[0]))
-        for _, facts in placed
-        for place in facts.series
-        if facts.authors
-        for authors in [resolve_authors(facts.authors[:1])]
-    ]
-    series_ids = resolve_series(wanted)
+            placed.append((books[int(work.work_id)], by_id[str(match.work_id)]))
+    authors = resolve_authors(name for _, facts in placed for name in facts.authors[:1])
+    first = {facts.provider_id: authors.get("".join(facts.authors[:1])) for _, facts in placed}
+    follow = Follow.ALL if get_setting("gaps.follow_owned_series") else Follow.NONE
+    wanted = [(place.name, first[facts.provider_id]) for _, facts in placed for place in facts.series]
+    series_ids = resolve_series(wanted, follow=follow)
     for book, facts in placed:
         keep_recording(book, facts, now=now)
-        author_id = next(iter(resolve_authors(facts.authors[:1]).values()), None)
+        author_id = first[facts.provider_id]
         for place in facts.series:
             series_id = series_ids.get((place.name, author_id))
             if series_id and not SeriesEntry.objects.filter(series_id=series_id, book=book).exists():
@@ -455,16 +474,14 @@ def _place_batch(provider: Asked, ids: Sequence[int], now: datetime.datetime, re
     Book.objects.filter(pk__in=ids).update(metadata_checked_at=now)
 
 
-def _offered_work(facts: CatalogueBook):  # type: ignore[no-untyped-def]
-    from library.domain.matching import WorkFacts
-
+def _offered_work(facts: CatalogueBook) -> WorkFacts:
     return WorkFacts(
-        id=facts.provider_id,
+        work_id=facts.provider_id,
         title=facts.title,
         authors=facts.authors,
-        series=tuple((place.name, place.position) for place in facts.series),
-        language=facts.language,
-        year=facts.published_year,
+        series=facts.series,
+        languages=(facts.language,) if facts.language else (),
+        years=(facts.published_year,) if facts.published_year else (),
     )
 
 

@@ -14,8 +14,17 @@ from django.db import transaction
 from django.db.models import Count, Q
 
 from library.domain.facts import SeriesPlace
-from library.domain.gaps import EntryFacts, GapRow, Reason, SeriesFacts, SeriesReport, find_author_gaps, find_series_gaps
+from library.domain.gaps import (
+    EntryFacts,
+    GapRow,
+    Reason,
+    SeriesFacts,
+    SeriesReport,
+    find_author_gaps,
+    find_series_gaps,
+)
 from library.domain.holdings import FollowRule, HeldFacts, Preference
+from library.domain.languages import language_code
 from library.models import (
     Author,
     Book,
@@ -31,7 +40,6 @@ from library.models import (
     SeriesAlias,
     SeriesEntry,
 )
-from library.services.languages import language_code
 from library.services.resolving import chunks
 from library.services.settings import get_settings
 from scheduling.models import Run
@@ -103,7 +111,11 @@ def analyze_gaps(
 
 
 def _keep_report(
-    result: GapResult, run: Run | None, everything: bool, series_ids: Sequence[int] | None, author_ids: Sequence[int] | None
+    result: GapResult,
+    run: Run | None,
+    everything: bool,
+    series_ids: Sequence[int] | None,
+    author_ids: Sequence[int] | None,
 ) -> None:
     scope = {} if everything else {"series_ids": list(series_ids or []), "author_ids": list(author_ids or [])}
     GapAnalysis.objects.create(
@@ -111,7 +123,9 @@ def _keep_report(
     )
 
 
-def preference_of(settings: dict[str, Any], overrides: dict[str, Any], counts_novellas: bool | None = None) -> Preference:
+def preference_of(
+    settings: dict[str, Any], overrides: dict[str, Any], counts_novellas: bool | None = None
+) -> Preference:
     """The general preference with what a series says differently."""
     merged = {
         "languages": settings["gaps.languages"],
@@ -142,7 +156,7 @@ def _analyse_series(ids: Sequence[int], settings: dict[str, Any], now: datetime.
     for series_id, name in SeriesAlias.objects.filter(series_id__in=ids).values_list("series_id", "name"):
         aliases[series_id].append(name)
     book_ids = {entry.book_id for group in entries.values() for entry, _ in group}
-    held = _held_by_book(book_ids)
+    held = _held_by_book(int(pk) for pk in book_ids)
     loose = _loose_copies({row.author_id for row in rows if row.author_id})
     excluded = set(Exclusion.objects.filter(book_id__in=book_ids).values_list("book_id", flat=True))
     found: dict[tuple[int, int], tuple[GapRow, int]] = {}
@@ -156,7 +170,8 @@ def _analyse_series(ids: Sequence[int], settings: dict[str, Any], now: datetime.
                 entries=tuple(entry for entry, _ in places),
                 aliases=tuple(aliases[row.pk]),
             ),
-            [copy for entry, _ in places for copy in held.get(int(entry.book_id), [])] + loose.get(row.author_id or 0, []),
+            [copy for entry, _ in places for copy in held.get(int(entry.book_id), [])]
+            + loose.get(row.author_id or 0, []),
             preference=preference_of(settings, row.preference, row.counts_novellas),
             follow=follow_rule(row),
             excluded=excluded,
@@ -215,7 +230,9 @@ COPY_FACTS = (
 
 
 def _held(row: tuple[Any, ...], *, is_matched: bool) -> HeldFacts:
-    pk, book_id, title, authors, series, narrators, language, abridged, seconds, year, r_language, r_abridged, drama = row
+    pk, book_id, title, authors, series, narrators, language, abridged, seconds, year, r_language, r_abridged, drama = (
+        row
+    )
     return HeldFacts(
         title=title,
         authors=tuple(authors),
@@ -263,7 +280,8 @@ def _settle(
     """Open what is new, close what is gone, change what reads differently; leave the rest alone."""
     known = {(gap.book_id, gap.series_id or 0): gap for gap in existing}
     covering = _books_by_title({row.covered_by for row, _ in found.values() if row.covered_by})
-    fresh, changed = [], []
+    fresh: list[Gap] = []
+    changed: list[Gap] = []
     for key, (row, entry_id) in found.items():
         book_id, series_id = key
         result.rows += 1
@@ -308,9 +326,7 @@ def _assign(gap: Gap, values: dict[str, Any], fresh: list[Gap], changed: list[Ga
 
 
 def _close(gaps: Sequence[Gap], now: datetime.datetime) -> int:
-    owned = set(
-        Book.objects.filter(pk__in=[gap.book_id for gap in gaps], is_owned=True).values_list("pk", flat=True)
-    )
+    owned = set(Book.objects.filter(pk__in=[gap.book_id for gap in gaps], is_owned=True).values_list("pk", flat=True))
     for gap in gaps:
         gap.closed_at = now
         gap.is_wanted = False
@@ -346,7 +362,9 @@ def _analyse_authors(ids: Sequence[int], settings: dict[str, Any], now: datetime
     followed = [author for author in rows.values() if author.follow != Follow.NONE]
     for author in followed:
         _author_rows(author, settings, now, result)
-    gone = Gap.objects.open().filter(series=None, author_id__in=[pk for pk in rows if pk not in {a.pk for a in followed}])
+    gone = Gap.objects.open().filter(
+        series=None, author_id__in=[pk for pk in rows if pk not in {a.pk for a in followed}]
+    )
     result.closed += _close(list(gone), now)
 
 
@@ -377,7 +395,9 @@ def _author_rows(author: Author, settings: dict[str, Any], now: datetime.datetim
         today=now.date(),
     )
     known = {gap.book_id: gap for gap in Gap.objects.open().filter(series=None, author=author)}
-    taken = set(Gap.objects.open().filter(series=None, book_id__in=ids).exclude(author=author).values_list("book_id", flat=True))
+    taken = set(
+        Gap.objects.open().filter(series=None, book_id__in=ids).exclude(author=author).values_list("book_id", flat=True)
+    )
     fresh: list[Gap] = []
     changed: list[Gap] = []
     for row in report.rows:
@@ -417,7 +437,9 @@ def preview_follow(*, series: Series, follow: str, now: datetime.datetime) -> li
     held = _held_by_book(int(entry.book_id) for entry, _ in places)
     rule = FollowRule({"from_now": "new", "all": "all"}.get(follow, "none"), now.date())
     report = find_series_gaps(
-        SeriesFacts(series.pk, series.name, (series.author.name,) if series.author else (), tuple(e for e, _ in places)),
+        SeriesFacts(
+            series.pk, series.name, (series.author.name,) if series.author else (), tuple(e for e, _ in places)
+        ),
         [copy for copies in held.values() for copy in copies],
         preference=preference_of(settings, series.preference, series.counts_novellas),
         follow=rule,

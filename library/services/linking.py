@@ -7,9 +7,12 @@ import datetime
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Q
 
+from library.domain.facts import SeriesPlace
+from library.domain.languages import language_code
 from library.domain.matching import HeldFacts, Match, MatchIndex, WorkFacts
 from library.domain.positions import parse_positions
 from library.domain.titles import parse_title, title_key
@@ -18,13 +21,14 @@ from library.models import (
     BookAuthor,
     BookNarrator,
     Copy,
+    Follow,
     MatchState,
     RecordingIdentifier,
     SeriesEntry,
 )
 from library.services.completeness import score_completeness
-from library.services.languages import language_code
 from library.services.resolving import chunks, find_authors, resolve_authors, resolve_narrators, resolve_series
+from library.services.settings import get_setting
 from library.services.text import sort_title
 
 
@@ -68,12 +72,11 @@ def held_facts(copy: Copy) -> HeldFacts:
     """A copy as the matcher sees it."""
     return HeldFacts(
         title=copy.title,
-        subtitle=copy.subtitle,
         authors=tuple(copy.authors),
         narrators=tuple(copy.narrators),
-        series=tuple((place["name"], place["position"]) for place in copy.series),
-        asin=copy.asin,
-        isbn=copy.isbn,
+        series=tuple(SeriesPlace(place["name"], place["position"]) for place in copy.series),
+        key=copy.pk,
+        identifiers=frozenset((scheme, code) for scheme, code in (("asin", copy.asin), ("isbn", copy.isbn)) if code),
         language=language_code(copy.language),
         year=copy.published_year,
         runtime_seconds=copy.duration_seconds,
@@ -87,12 +90,14 @@ def _candidates(copies: Sequence[Copy]) -> list[WorkFacts]:
     ids: set[int] = set()
     for part in chunks(sorted(author_ids)):
         ids.update(
-            BookAuthor.objects.filter(author_id__in=part).exclude(book__status="archived").values_list("book_id", flat=True)
+            BookAuthor.objects.filter(author_id__in=part)
+            .exclude(book__status="archived")
+            .values_list("book_id", flat=True)
         )
     codes = sorted({code for copy in copies for code in (copy.asin, copy.isbn) if code})
-    for part in chunks(codes):
-        ids.update(RecordingIdentifier.objects.filter(value__in=part).values_list("recording__book_id", flat=True))
-        ids.update(Book.objects.filter(Q(asin__in=part) | Q(isbn__in=part)).values_list("pk", flat=True))
+    for some in chunks(codes):
+        ids.update(RecordingIdentifier.objects.filter(value__in=some).values_list("recording__book_id", flat=True))
+        ids.update(Book.objects.filter(Q(asin__in=some) | Q(isbn__in=some)).values_list("pk", flat=True))
     return work_facts(ids)
 
 
@@ -100,44 +105,42 @@ def work_facts(book_ids: Iterable[int]) -> list[WorkFacts]:
     """Books as the matcher sees them, with authors, series and identifiers."""
     ids = sorted(book_ids)
     authors: dict[int, list[str]] = defaultdict(list)
-    series: dict[int, list[tuple[str, str]]] = defaultdict(list)
+    series: dict[int, list[SeriesPlace]] = defaultdict(list)
     codes: dict[int, list[tuple[str, str]]] = defaultdict(list)
     runtimes: dict[int, list[int]] = defaultdict(list)
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for part in chunks(ids):
         for book_id, name in BookAuthor.objects.filter(book_id__in=part).values_list("book_id", "author__name"):
             authors[book_id].append(name)
         for book_id, name, positions, label in SeriesEntry.objects.filter(book_id__in=part).values_list(
             "book_id", "series__name", "positions", "label"
         ):
-            series[book_id].append((name, positions or label))
+            series[book_id].append(SeriesPlace(name, positions or label))
         for book_id, scheme, value in RecordingIdentifier.objects.filter(recording__book_id__in=part).values_list(
             "recording__book_id", "scheme", "value"
         ):
             codes[book_id].append((scheme, value))
         found = Book.objects.filter(pk__in=part).values_list(
-            "pk", "title", "subtitle", "language", "published_year", "asin", "isbn", "duration_seconds", "kind"
+            "pk", "title", "language", "published_year", "asin", "isbn", "duration_seconds"
         )
         rows.extend(found)
         for book_id, runtime in Book.objects.filter(pk__in=part, recordings__runtime_seconds__gt=0).values_list(
             "pk", "recordings__runtime_seconds"
         ):
-            runtimes[book_id].append(runtime)
+            runtimes[book_id].append(runtime or 0)
     facts = []
-    for pk, title, subtitle, language, year, asin, isbn, duration, kind in rows:
+    for pk, title, language, year, asin, isbn, duration in rows:
         own = [("asin", asin)] * bool(asin) + [("isbn", isbn)] * bool(isbn)
         facts.append(
             WorkFacts(
-                id=pk,
+                work_id=pk,
                 title=title,
-                subtitle=subtitle,
                 authors=tuple(authors[pk]),
                 series=tuple(series[pk]),
-                identifiers=tuple(codes[pk] + own),
-                language=language,
-                year=year,
+                identifiers=frozenset(codes[pk] + own),
+                languages=(language,) if language else (),
+                years=(year,) if year else (),
                 runtimes_seconds=tuple(runtimes[pk] or ([duration] if duration else [])),
-                kind=kind,
             )
         )
     return facts
@@ -153,7 +156,9 @@ def _apply_match(copy: Copy, match: Match, now: datetime.datetime) -> None:
         return
     if match.outcome == "review":
         copy.match_state = MatchState.REVIEW
-        copy.match_candidates = [pk for pk in (match.work_id, match.runner_up) if pk is not None and pk != copy.book_id]
+        copy.match_candidates = [
+            pk for pk in (match.work_id, match.runner_up[0] if match.runner_up else None) if pk and pk != copy.book_id
+        ]
         if not copy.match_candidates:
             copy.match_state = MatchState.CERTAIN
         return
@@ -166,12 +171,12 @@ def _create_books(copies: Sequence[Copy], now: datetime.datetime) -> int:
     narrator_ids = resolve_narrators(name for copy in copies for name in copy.narrators)
     shared: dict[tuple[object, ...], Book] = {}
     people: dict[tuple[object, ...], Copy] = {}
-    keys = {}
+    keys: dict[int, tuple[object, ...]] = {}
     for copy in copies:
         parsed = parse_title(copy.title, author=copy.authors[0] if copy.authors else "")
         title = parsed.title or copy.title
         ids = tuple(dict.fromkeys(author_ids[name] for name in copy.authors if name in author_ids))
-        key = (ids[:1] or copy.path, title_key(title) or copy.path, language_code(copy.language))
+        key: tuple[object, ...] = (ids[:1] or copy.path, title_key(title) or copy.path, language_code(copy.language))
         keys[copy.pk] = key
         if key not in shared:
             shared[key] = _book_of(copy, title)
@@ -180,10 +185,10 @@ def _create_books(copies: Sequence[Copy], now: datetime.datetime) -> int:
     links, voices = [], []
     for key, book in shared.items():
         copy = people[key]
-        ids = dict.fromkeys(author_ids[name] for name in copy.authors if name in author_ids)
-        links += [BookAuthor(book=book, author_id=pk, order=n) for n, pk in enumerate(ids)]
-        ids = dict.fromkeys(narrator_ids[name] for name in copy.narrators if name in narrator_ids)
-        voices += [BookNarrator(book=book, narrator_id=pk, order=n) for n, pk in enumerate(ids)]
+        written = dict.fromkeys(author_ids[name] for name in copy.authors if name in author_ids)
+        links += [BookAuthor(book=book, author_id=pk, order=n) for n, pk in enumerate(written)]
+        read = dict.fromkeys(narrator_ids[name] for name in copy.narrators if name in narrator_ids)
+        voices += [BookNarrator(book=book, narrator_id=pk, order=n) for n, pk in enumerate(read)]
     BookAuthor.objects.bulk_create(links, batch_size=500)
     BookNarrator.objects.bulk_create(voices, batch_size=500)
     for copy in copies:
@@ -209,9 +214,7 @@ def _book_of(copy: Copy, title: str) -> Book:
         import_source="library",
         is_owned=True,
     )
-    book.completeness = score_completeness(
-        book, has_authors=bool(copy.authors), has_narrators=bool(copy.narrators)
-    )
+    book.completeness = score_completeness(book, has_authors=bool(copy.authors), has_narrators=bool(copy.narrators))
     return book
 
 
@@ -223,8 +226,9 @@ def _place_in_series(copies: Sequence[Copy]) -> None:
     first_author = dict(
         BookAuthor.objects.filter(book_id__in=[c.book_id for c in named], order=0).values_list("book_id", "author_id")
     )
-    wanted = [(place["name"], first_author.get(copy.book_id)) for copy in named for place in copy.series]
-    series_ids = resolve_series(wanted)
+    wanted = [(place["name"], first_author.get(copy.book_id or 0)) for copy in named for place in copy.series]
+    follow = Follow.ALL if get_setting("gaps.follow_owned_series") else Follow.NONE
+    series_ids = resolve_series(wanted, follow=follow)
     existing = {
         (entry.series_id, entry.book_id): entry
         for entry in SeriesEntry.objects.filter(book_id__in=[copy.book_id for copy in named])
@@ -233,7 +237,7 @@ def _place_in_series(copies: Sequence[Copy]) -> None:
     changed = []
     for copy in named:
         for number, place in enumerate(copy.series):
-            series_id = series_ids.get((place["name"], first_author.get(copy.book_id)))
+            series_id = series_ids.get((place["name"], first_author.get(copy.book_id or 0)))
             if series_id is None or copy.book_id is None:
                 continue
             entry = existing.get((series_id, copy.book_id)) or fresh.get((series_id, copy.book_id))

@@ -11,7 +11,6 @@ from django.db.models import F
 from config.backoff import paused_until, step_down, step_up
 from config.errors import ExternalAPIError
 from library.clients.embedded import EmbeddedCatalogue
-from library.clients.providers import build_provider
 from library.domain.facts import CatalogueProvider
 from library.models import ProviderState
 
@@ -72,7 +71,11 @@ def enabled_providers(*, now: datetime.datetime) -> Iterator[Asked]:
     for state in ProviderState.objects.filter(is_enabled=True).order_by("-trust", "name"):
         if state.paused_until and state.paused_until > now:
             continue
-        if state.daily_budget is not None and state.calls_date == now.date() and state.calls_today >= state.daily_budget:
+        if (
+            state.daily_budget is not None
+            and state.calls_date == now.date()
+            and state.calls_today >= state.daily_budget
+        ):
             continue
         yield Asked(state, open_provider(state))
 
@@ -81,12 +84,18 @@ def open_provider(state: ProviderState) -> CatalogueProvider:
     """The client of a provider row."""
     if state.name == EMBEDDED:
         return embedded_catalogue()
-    urls = {"openlibrary": settings.OPEN_LIBRARY_URL, "audnexus": settings.AUDNEXUS_URL, "librivox": settings.LIBRIVOX_URL}
+    urls = {
+        "openlibrary": settings.OPEN_LIBRARY_URL,
+        "audnexus": settings.AUDNEXUS_URL,
+        "librivox": settings.LIBRIVOX_URL,
+    }
     values = {**state.settings}
     if state.name in urls:
         values.setdefault("base_url", urls[state.name])
     if state.secret:
         values["token"] = state.secret
+    from library.clients.providers import build_provider
+
     return build_provider(state.name, values)
 
 

@@ -5,6 +5,7 @@ Aliases and merges are followed, so that what a user joined stays joined whateve
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import TypeVar
 
 from library.domain.people import person_key, sort_name
 from library.domain.titles import series_key
@@ -12,9 +13,10 @@ from library.models import Author, AuthorAlias, Follow, Narrator, Series, Series
 from library.services.text import sort_title
 
 CHUNK = 500
+T = TypeVar("T")
 
 
-def chunks(items: Iterable[object], size: int = CHUNK) -> Iterator[list[object]]:
+def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
     """Lists of at most `size`."""
     iterator = iter(items)
     while part := list(islice(iterator, size)):

@@ -48,15 +48,21 @@ KNOWN: dict[str, Known] = {
     "gaps.languages": Known(["en"], _texts, "ISO 639-1 codes of languages that satisfy; empty: any."),
     "gaps.accepts_abridged": Known(False, _flag, "An abridged recording satisfies the wish."),
     "gaps.accepts_dramatised": Known(True, _flag, "A dramatised recording satisfies the wish."),
-    "gaps.follow_owned_series": Known(True, _flag, "A series with a book on the shelf is followed until you say otherwise."),
+    "gaps.follow_owned_series": Known(
+        True, _flag, "A series with a book on the shelf is followed until you say otherwise."
+    ),
     "search.max_grabs_per_book_per_day": Known(3, _number(1, 20), "How many releases are tried for a book in a day."),
     "search.max_books_per_run": Known(25, _number(1, 500), "How many wanted books one search run looks for."),
     "search.is_automatic": Known(False, _flag, "Wanted books are searched for and downloaded without asking."),
     "downloads.max_active": Known(10, _number(1, 500), "How many downloads are under way at once."),
     "downloads.max_retries": Known(3, _number(0, 20), "Failed attempts before a download is abandoned."),
     "downloads.stalled_hours": Known(24, _number(1, 720), "Hours without progress before a download counts as failed."),
-    "import.hardlink": Known("prefer", _one_of("prefer", "require", "never"), "Hardlink, else copy; or fail; or always copy."),
-    "import.duration_tolerance": Known(0.03, _number(0, 0.5, whole=False), "Allowed difference from the catalogue's runtime."),
+    "import.hardlink": Known(
+        "prefer", _one_of("prefer", "require", "never"), "Hardlink, else copy; or fail; or always copy."
+    ),
+    "import.duration_tolerance": Known(
+        0.03, _number(0, 0.5, whole=False), "Allowed difference from the catalogue's runtime."
+    ),
     "import.recycle_days": Known(30, _number(1, 3650), "Days that replaced files are kept in the recycle bin."),
     "history.days": Known(30, _number(1, 3650), "Days that runs and their logs are kept."),
     "metadata.completeness_threshold": Known(80, _number(0, 100), "Below this, a book counts as incomplete."),

@@ -1,4 +1,4 @@
-"""Reading a library into rows: idempotent, in batches of bounded size, previewable, revertible; nothing is written to it.
+"""Reading a library into rows: idempotent, in bounded batches, previewable, revertible; nothing is written to it.
 
 Identity is the Audiobookshelf item id or the path, never the title. An absent root or an empty answer is an outage and
 changes nothing. A copy that was not seen becomes missing after two runs in a row in which its root was healthy.
@@ -16,12 +16,13 @@ from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 
 from config.errors import Unavailable
-from library.domain.facts import CopyFacts
+from library.domain.facts import CopyFacts, Problem
 from library.models import Book, Copy, CopyFile, LibraryRoot, MatchState, ShelfChange
 from library.services.linking import link_copies
 
 BATCH = 250
 UNSEEN_RUNS = 2
+NOT_A_COPY = frozenset({"ebook_only", "no_readable_audio"})
 MAX_PREVIEW = 100
 PLAIN_FIELDS = (
     "subtitle", "asin", "isbn", "publisher", "published_year", "language", "description", "is_abridged", "is_explicit",
@@ -49,7 +50,9 @@ class LibraryReader(Protocol):
 
     def check(self) -> None: ...
 
-    def read(self, known: Mapping[str, str], report: Callable[[int, int | None], None]) -> Iterator[CopyFacts | Unchanged]:
+    def read(
+        self, known: Mapping[str, str], report: Callable[[int, int | None], None]
+    ) -> Iterator[CopyFacts | Unchanged | Problem]:
         """`known`: {item id or path: fingerprint}; `report(done, total)` follows."""
         ...
 
@@ -71,6 +74,11 @@ class ShelfResult:
     books_created: int = 0
     for_review: int = 0
 
+    def add_problem(self, problem: Problem, path: str = "") -> None:
+        if len(self.problems) < MAX_PREVIEW:
+            where = problem.path or path
+            self.problems.append({"code": problem.code, "message": problem.message, "path": where})
+
     def note(self, line: str) -> None:
         if len(self.preview) < MAX_PREVIEW:
             self.preview.append(line)
@@ -84,6 +92,7 @@ class _Reading:
     dry_run: bool
     now: datetime.datetime
     result: ShelfResult
+    unread: list[str] = field(default_factory=list)
 
     def key_of(self, copy: Copy | CopyFacts) -> str:
         return copy.abs_item_id if self.uses_item_ids else copy.path
@@ -108,7 +117,9 @@ def read_root(
             LibraryRoot.objects.filter(pk=root.pk).update(last_error=error.message[:500])
         raise
     if reading.result.seen == 0 and root.copies.present().exists():
-        message = f"{root.name} answered with no book at all though it had some before; taken for an outage, nothing changed."
+        message = (
+            f"{root.name} answered with no book at all though it had some before; taken for an outage, nothing changed."
+        )
         LibraryRoot.objects.filter(pk=root.pk).update(last_error=message)
         raise Unavailable(message, service=root.name)
     _settle_unseen(reading)
@@ -126,7 +137,10 @@ def _read_all(reading: _Reading, reader: LibraryReader, report: Callable[[int, i
     changed: list[CopyFacts] = []
     unchanged: list[str] = []
     for item in reader.read(known, report):
-        if isinstance(item, Unchanged):
+        if isinstance(item, Problem):
+            reading.result.add_problem(item)
+            reading.unread.append(item.path)
+        elif isinstance(item, Unchanged):
             unchanged.append(item.key)
         else:
             changed.append(item)
@@ -164,6 +178,8 @@ def _store(reading: _Reading, batch: list[CopyFacts]) -> None:
     name = "abs_item_id__in" if reading.uses_item_ids else "path__in"
     with transaction.atomic():
         existing = {reading.key_of(copy): copy for copy in reading.root.copies.filter(**{name: list(unique)})}
+        if reading.uses_item_ids:
+            existing |= _filed_by_us(reading, unique, existing)
         reading.result.seen += len(unique)
         created, updated, returned = _sort_out(reading, unique, existing)
         if reading.dry_run:
@@ -171,11 +187,17 @@ def _store(reading: _Reading, batch: list[CopyFacts]) -> None:
         _write(reading, created, updated, returned)
 
 
+def _filed_by_us(reading: _Reading, unique: Mapping[str, CopyFacts], existing: Mapping[str, Copy]) -> dict[str, Copy]:
+    """Copies that were imported into an Audiobookshelf library before it gave them an id: known by their path."""
+    by_path = {facts.path: key for key, facts in unique.items() if key not in existing}
+    waiting = reading.root.copies.filter(abs_item_id="", path__in=list(by_path))
+    return {by_path[copy.path]: copy for copy in waiting}
+
+
 def _is_not_a_book(facts: CopyFacts, result: ShelfResult) -> bool:
     for problem in facts.problems:
-        if len(result.problems) < MAX_PREVIEW:
-            result.problems.append({"code": problem.code, "message": problem.message, "path": problem.path or facts.path})
-    if facts.is_missing or any(problem.code == "ebook_only" for problem in facts.problems) or not facts.audio_files:
+        result.add_problem(problem, facts.path)
+    if facts.is_missing or any(problem.code in NOT_A_COPY for problem in facts.problems) or not facts.audio_files:
         result.skipped += 1
         return True
     return False
@@ -271,9 +293,12 @@ def _write(reading: _Reading, created: list[Change], updated: list[Change], retu
 
 
 def _settle_unseen(reading: _Reading) -> None:
-    unseen = reading.root.copies.present().exclude(seen_run=reading.run_id)
     if reading.dry_run:
         return
+    unseen = reading.root.copies.present().exclude(seen_run=reading.run_id)
+    for folder in reading.unread:
+        # What lies below a folder that could not be read was not seen, and is not gone.
+        unseen = unseen.exclude(path=folder).exclude(path__startswith=f"{folder}/")
     with transaction.atomic():
         reading.result.unseen = unseen.update(unseen_count=F("unseen_count") + 1)
         gone = list(

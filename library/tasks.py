@@ -1,0 +1,66 @@
+"""The library's jobs: thin wrappers over services."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils import timezone
+
+from library.services.catalogue import refresh_catalogue
+from library.services.gaps import analyze_gaps
+from library.services.importing import import_library
+from scheduling.services.context import RunContext
+from scheduling.services.registry import job
+
+
+@job("library_import")
+def library_import(run: RunContext) -> Mapping[str, Any]:
+    return import_library(run=run, root_ids=run.params.get("root_ids"), dry_run=bool(run.params.get("dry_run")))
+
+
+@job("catalogue_refresh")
+def catalogue_refresh(run: RunContext) -> Mapping[str, Any]:
+    """Ask the providers about what was not asked about for the longest time."""
+    result = refresh_catalogue(
+        now=timezone.now(),
+        run=run,
+        series_ids=run.params.get("series_ids"),
+        author_ids=run.params.get("author_ids"),
+        limit=run.params.get("limit", 200),
+        force=bool(run.params.get("force")),
+    )
+    for line in [*result.refused, *result.errors[:20]]:
+        run.warn(line)
+    return {
+        "message": f"{result.series_found} of {result.series_checked} series known, {result.books_created} books new.",
+        **{
+            name: getattr(result, name)
+            for name in ("series_checked", "series_found", "authors_checked", "books_created")
+        },
+    }
+
+
+@job("gap_analysis")
+def gap_analysis(run: RunContext) -> Mapping[str, Any]:
+    result = analyze_gaps(
+        now=timezone.now(), run=run, series_ids=run.params.get("series_ids"), author_ids=run.params.get("author_ids")
+    )
+    words = f"{result.gaps} gaps in {result.series} series; {result.opened} rows opened, {result.closed} closed."
+    return {"message": words, **result.as_stats()}
+
+
+@job("series_completion")
+def series_completion(run: RunContext) -> Mapping[str, Any]:
+    from library.models import Series
+
+    ids = list(Series.objects.filter(merged_into=None).values_list("pk", flat=True))
+    result = analyze_gaps(now=timezone.now(), run=run, series_ids=ids, author_ids=[], keep_report=False)
+    return {"message": f"{result.series} series counted."}
+
+
+@job("author_completion")
+def author_completion(run: RunContext) -> Mapping[str, Any]:
+    from library.models import Author
+
+    ids = list(Author.objects.filter(merged_into=None).values_list("pk", flat=True))
+    result = analyze_gaps(now=timezone.now(), run=run, series_ids=[], author_ids=ids, keep_report=False)
+    return {"message": f"{result.authors} authors counted."}
