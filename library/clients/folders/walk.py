@@ -94,9 +94,13 @@ def kind_of(name: str) -> FileKind:
 
 
 def is_ignored_name(name: str) -> bool:
-    """Hidden files, system folders of NAS boxes, and files still on their way."""
-    suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 (hot path)
-    return name.startswith(".") or name.lower() in _IGNORED_FOLDERS or suffix in _IGNORED_SUFFIXES
+    """Hidden files and folders, and the system folders of disks and NAS boxes."""
+    return name.startswith(".") or name.lower() in _IGNORED_FOLDERS
+
+
+def is_unfinished(name: str) -> bool:
+    """Files still on their way."""
+    return os.path.splitext(name)[1].lower() in _IGNORED_SUFFIXES  # noqa: PTH122 (hot path)
 
 
 def safe_text(name: str) -> str:
@@ -205,7 +209,7 @@ class Walk:
         except OSError as error:
             report(_unreadable_file(path, error))
             return
-        if is_file:
+        if is_file and not is_unfinished(entry.name):
             listing.files.append(entry)
         elif is_folder and folder.depth >= _MAX_DEPTH:
             report(Problem("folder_too_deep", f"Folders deeper than {_MAX_DEPTH} levels are not read.", path))

@@ -138,8 +138,11 @@ def test_damaged_files_never_raise(tmp_path: Path, suffix: str, data: st.DataObj
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(suffix=st.sampled_from(sorted(FORMATS)), head=st.sampled_from([b"", b"ID3", b"fLaC", b"OggS", b"RIFF", b"\xff\xfb"]),
-       rest=st.binary(max_size=300))  # fmt: skip
+@given(
+    suffix=st.sampled_from(sorted(FORMATS)),
+    head=st.sampled_from([b"", b"ID3", b"fLaC", b"OggS", b"RIFF", b"\xff\xfb"]),
+    rest=st.binary(max_size=300),
+)
 def test_rubbish_never_raises(tmp_path: Path, suffix: str, head: bytes, rest: bytes) -> None:
     path = tmp_path / f"rubbish{suffix}"
     path.write_bytes(head + rest)

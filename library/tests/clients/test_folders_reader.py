@@ -61,6 +61,7 @@ def codes(facts: CopyFacts) -> list[str]:
         (["A/T/1.mp3", "A/U/1.mp3", "A/U/.ignore"], {"A/T"}),
         (["A/T/1.mp3", ".ignore"], {"A/T"}),
         (["A/T/1.mp3.part", "A/U/1.mp3"], {"A/U"}),
+        (["A/Vol.part/1.mp3"], {"A/Vol.part"}),
         (["A/T/cover.jpg", "A/U/1.mp3"], {"A/U"}),
     ],
 )
