@@ -204,6 +204,18 @@ class AudiobookshelfClient:
                 break
         return None
 
+    def search_catalogue(self, source: str, *, title: str, author: str = "") -> list[Mapping[str, Any]]:
+        """What a catalogue that the server is connected to answers, as the server passes it on.
+
+        `source`: audible (or audible.de, ...), google, itunes, openlibrary, fantlab, custom-<id>. Audible takes an ASIN
+        as the title.
+        """
+        question = {"provider": source, "title": title, "author": author}
+        rows = self._session.call("GET", "/api/search/books", params=question).json()
+        if not isinstance(rows, list):
+            raise not_audiobookshelf("books")
+        return mappings(rows)
+
     # --- Scanning -----------------------------------------------------------------------------------------------------
 
     def scan(self, library_id: str) -> None:
