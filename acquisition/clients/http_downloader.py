@@ -31,6 +31,7 @@ from config.http import Guard, Http
 
 MAX_FILES = 5000
 FRUITLESS_ATTEMPTS = 4
+LEAST_PROGRESS_BYTES = 64 * 1024
 BACK_OFF_SECONDS = (1.0, 4.0, 15.0)
 LONGEST_WAIT_SECONDS = 60.0
 NOTICE_SECONDS = 1.0
@@ -212,11 +213,11 @@ class HttpDownloader:
                 fruitless = FRUITLESS_ATTEMPTS - 1
             except Unavailable as error:
                 arrived = _arrived(folder, job, index)
-                fruitless = 0 if arrived > reached else fruitless + 1
+                fruitless = 0 if arrived >= reached + LEAST_PROGRESS_BYTES else fruitless + 1
                 reached = max(reached, arrived)
                 if not self._may_retry(error, fruitless):
                     raise
-                self._pause(error.retry_after or BACK_OFF_SECONDS[min(fruitless, len(BACK_OFF_SECONDS)) - 1], watch)
+                self._pause(error.retry_after or _back_off(fruitless), watch)
 
     def _may_retry(self, error: Unavailable, fruitless: int) -> bool:
         local = error.code in ("disk_full", "disk_error") or error.permanent
@@ -325,6 +326,10 @@ class _Watch:
             return False
         self.looked = now
         return self.folder.read().paused
+
+
+def _back_off(fruitless: int) -> float:
+    return BACK_OFF_SECONDS[max(0, min(fruitless, len(BACK_OFF_SECONDS)) - 1)]
 
 
 def _complete(job: Job) -> None:

@@ -156,7 +156,8 @@ class Transfer:
 
     def _write(self, response: requests.Response, start: int, total: int | None) -> None:
         """Append the answer to the part. Pieces are taken as they come, so that a slow server cannot hide a stop."""
-        bound = min(total if total is not None else MAX_FILE_BYTES, MAX_FILE_BYTES)
+        promised = [size for size in (total, self.file.size_bytes) if size is not None]
+        bound = min([*promised, MAX_FILE_BYTES])
         received, window, mark = start, start, self.clock()
         with self.part.open("r+b" if start else "wb") as stream:
             stream.seek(start)
