@@ -13,8 +13,51 @@ from library.domain.title_parsing import parse_title
 from library.domain.title_words import BUNDLE
 from library.domain.works import judge_works, series_key
 
-_STOP = frozenset(["the", "a", "an", "of", "and", "in", "on", "at", "to", "for", "by", "with", "from", "der", "die", "das", "des", "und", "le", "la", "les", "el", "los", "de", "du"])
-_FILLER = frozenset(["novel", "book", "audiobook", "unabridged", "abridged", "edition", "series", "retail", "epub", "mobi", "audio", "ebook"])
+_STOP = frozenset(
+    [
+        "the",
+        "a",
+        "an",
+        "of",
+        "and",
+        "in",
+        "on",
+        "at",
+        "to",
+        "for",
+        "by",
+        "with",
+        "from",
+        "der",
+        "die",
+        "das",
+        "des",
+        "und",
+        "le",
+        "la",
+        "les",
+        "el",
+        "los",
+        "de",
+        "du",
+    ]
+)
+_FILLER = frozenset(
+    [
+        "novel",
+        "book",
+        "audiobook",
+        "unabridged",
+        "abridged",
+        "edition",
+        "series",
+        "retail",
+        "epub",
+        "mobi",
+        "audio",
+        "ebook",
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +159,7 @@ def _judge_words(raw: str, wanted: WantedBook) -> Identity | None:
     for said in _bag_options(raw):
         if wanted_people and not families & set(said):
             continue
-        for wanted_words in _bag_options(wanted.title):
+        for wanted_words in _bag_options(parse_title(wanted.title).title):
             needed = [w for w in wanted_words if w not in _STOP and w not in names and w.removesuffix("s") not in names]
             rest = [w for w in said if w not in _STOP and w not in _FILLER]
             order = [w for w in rest if w in needed]

@@ -71,8 +71,7 @@ class _Folder:
 
 def _components(path: str) -> list[str]:
     parts = [straighten(part) for part in re.split(r"[/\\]+", path[-_MAX_LENGTH:])]
-    parts = [part for part in parts if part and part not in {".", ".."} and not re.fullmatch(r"[A-Za-z]:", part)]
-    return parts
+    return [part for part in parts if part and part not in {".", ".."} and not re.fullmatch(r"[A-Za-z]:", part)]
 
 
 def _without_extension(name: str) -> str:
@@ -244,7 +243,7 @@ def _split_author_series(name: str) -> tuple[str, str]:
 def _read_folder(text: str, authors: tuple[str, ...], series: str, *, loose: bool) -> _Folder:
     folder = _Folder(text)
     _take_marks(folder)
-    if not series and (match := _GROUP_START.match(folder.text)) is None and _DASH.search(folder.text) is None:
+    if not series and _GROUP_START.match(folder.text) is None and _DASH.search(folder.text) is None:
         loose = False
     _take_groups(folder, series)
     _take_author(folder, authors)
