@@ -8,55 +8,20 @@ from acquisition.domain.release_names import ParsedRelease, parse_release
 from library.domain.facts import SeriesPlace
 from library.domain.people import any_same_person, parse_people, surname
 from library.domain.positions import parse_positions
-from library.domain.text import fold, fold_german
+from library.domain.text import fold, fold_german, word_set
 from library.domain.title_parsing import parse_title
 from library.domain.title_words import BUNDLE
 from library.domain.works import judge_works, series_key
 
-_STOP = frozenset(
-    [
-        "the",
-        "a",
-        "an",
-        "of",
-        "and",
-        "in",
-        "on",
-        "at",
-        "to",
-        "for",
-        "by",
-        "with",
-        "from",
-        "der",
-        "die",
-        "das",
-        "des",
-        "und",
-        "le",
-        "la",
-        "les",
-        "el",
-        "los",
-        "de",
-        "du",
-    ]
+_STOP = word_set(
+    """
+    the a an of and in on at to for by with from der die das des und le la les el los de du
+    """
 )
-_FILLER = frozenset(
-    [
-        "novel",
-        "book",
-        "audiobook",
-        "unabridged",
-        "abridged",
-        "edition",
-        "series",
-        "retail",
-        "epub",
-        "mobi",
-        "audio",
-        "ebook",
-    ]
+_FILLER = word_set(
+    """
+    novel book audiobook unabridged abridged edition series retail epub mobi audio ebook
+    """
 )
 
 

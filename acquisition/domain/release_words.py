@@ -2,6 +2,8 @@
 
 import re
 
+from library.domain.text import word_set
+
 AUDIO_FORMATS = ("m4b", "mp3", "m4a", "flac", "opus", "ogg", "aac", "aax", "wma", "wav", "alac")
 EBOOK_FORMATS = ("epub", "azw3", "azw", "mobi", "pdf", "cbr", "cbz", "djvu", "lit", "fb2")
 FORMAT = re.compile(rf"(?<![a-z0-9])({'|'.join(AUDIO_FORMATS + EBOOK_FORMATS)})(?![a-z0-9])", re.IGNORECASE)
@@ -22,67 +24,14 @@ PACK = re.compile(
     r"sammlung|gesamtausgabe|int[ée]grale|colecci[óo]n|megapack|mega ?pack|\d+\s+(?:audio)?books?)\b",
     re.IGNORECASE,
 )
-LANGUAGE_WORDS = [
-    "english",
-    "eng",
-    "german",
-    "deutsch",
-    "german",
-    "ger",
-    "french",
-    "francais",
-    "français",
-    "fre",
-    "truefrench",
-    "spanish",
-    "espanol",
-    "español",
-    "castellano",
-    "italian",
-    "italiano",
-    "ita",
-    "dutch",
-    "nederlands",
-    "nld",
-    "flemish",
-    "swedish",
-    "svenska",
-    "swe",
-    "danish",
-    "dansk",
-    "dan",
-    "norwegian",
-    "norsk",
-    "finnish",
-    "suomi",
-    "polish",
-    "polski",
-    "pol",
-    "russian",
-    "rus",
-    "japanese",
-    "jpn",
-    "chinese",
-    "mandarin",
-    "korean",
-    "kor",
-    "portuguese",
-    "portugues",
-    "português",
-    "czech",
-    "cesky",
-    "hungarian",
-    "magyar",
-    "turkish",
-    "greek",
-    "hebrew",
-    "arabic",
-    "hindi",
-    "romanian",
-    "ukrainian",
-    "latin",
-    "catalan",
-]
+LANGUAGE_WORDS = word_set(
+    """
+    english eng german deutsch german ger french francais français fre truefrench spanish espanol español castellano
+    italian italiano ita dutch nederlands nld flemish swedish svenska swe danish dansk dan norwegian norsk finnish
+    suomi polish polski pol russian rus japanese jpn chinese mandarin korean kor portuguese portugues português
+    czech cesky hungarian magyar turkish greek hebrew arabic hindi romanian ukrainian latin catalan
+    """
+)
 LANGUAGE = re.compile(
     rf"(?<![^\W_])({'|'.join(sorted(LANGUAGE_WORDS, key=len, reverse=True))})(?![^\W_])", re.IGNORECASE
 )

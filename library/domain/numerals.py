@@ -1,14 +1,15 @@
 """Number words as digits, so that `Around the World in Eighty Days` and `… in 80 Days` are one title."""
 
 from library.domain.positions import NUMBER_WORDS
+from library.domain.text import word_set
 
 _BIG = {"hundred": 100, "thousand": 1000}
 _TENS = {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
-_ENGLISH = frozenset(
+_ENGLISH = word_set(
     """
     one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
     eighteen nineteen
-    """.split()
+    """
 )
 _SMALL = {word: n for word, n in NUMBER_WORDS.items() if word in _ENGLISH}
 

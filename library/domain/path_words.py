@@ -2,83 +2,28 @@
 
 import re
 
-MEDIA_EXTENSIONS = frozenset(
-    [
-        "m4b",
-        "mp3",
-        "m4a",
-        "flac",
-        "opus",
-        "ogg",
-        "oga",
-        "mp4",
-        "aac",
-        "wma",
-        "aiff",
-        "aif",
-        "wav",
-        "webm",
-        "webma",
-        "mka",
-        "awb",
-        "caf",
-        "mpg",
-        "mpeg",
-        "aax",
-        "aaxc",
-        "epub",
-        "pdf",
-        "mobi",
-        "azw3",
-        "azw",
-        "cbr",
-        "cbz",
-    ]
+from library.domain.text import word_set
+
+MEDIA_EXTENSIONS = word_set(
+    """
+    m4b mp3 m4a flac opus ogg oga mp4 aac wma aiff aif wav webm webma mka awb caf mpg mpeg aax aaxc epub pdf mobi
+    azw3 azw cbr cbz
+    """
 )
-ROOT_FOLDERS = frozenset(
-    [
-        "audiobooks",
-        "audiobook",
-        "audio",
-        "books",
-        "book",
-        "media",
-        "mnt",
-        "data",
-        "library",
-        "libraries",
-        "volumes",
-        "volume1",
-        "srv",
-        "home",
-        "storage",
-        "share",
-        "shares",
-        "nas",
-        "downloads",
-        "download",
-        "torrents",
-        "complete",
-        "completed",
-        "fiction",
-        "nonfiction",
-        "non",
-        "fiction",
-        "hoerbuecher",
-        "horbucher",
-        "ebooks",
-        "import",
-        "incoming",
-        "shelf",
-        "root",
-        "opt",
-        "var",
-        "share",
-        "user",
-        "users",
-        "public",
-    ]
+ROOT_FOLDERS = word_set(
+    """
+    audiobooks audiobook audio books book media mnt data library libraries volumes volume1 srv home storage share
+    shares nas downloads download torrents complete completed fiction nonfiction non fiction hoerbuecher horbucher
+    ebooks import incoming shelf root opt var share user users public
+    """
 ) | {"audio books", "non fiction", "my audiobooks", "audiobookshelf"}
+GENRE_FOLDERS = word_set(
+    """
+    fiction nonfiction fantasy horror mystery romance thriller thrillers history biography biographies children
+    childrens kids classics science philosophy humor humour crime adventure drama poetry religion business travel
+    comedy literature memoir memoirs politics psychology economics western westerns litrpg scifi sf
+    """
+) | {"science fiction", "sci fi", "non fiction", "young adult", "self help", "historical fiction", "true crime"}
 DISC_FOLDER = re.compile(
     r"^(?:cd|dis[ck]|disco?|part|pt|volume|vol|side|tape|cassette)[\s._-]*\d{1,3}(?:\s*of\s*\d+)?$", re.I
 )

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from library.domain.positions import LABEL, NO_POSITION, NUMBER, PartOf, Positions, parse_number, parse_positions
-from library.domain.text import fold, straighten
+from library.domain.text import fold, straighten, word_set
 from library.domain.title_words import (
     ABRIDGED,
+    DERIVED,
     DESCRIPTOR,
     DRAMATISED,
     EDITION_TAIL,
@@ -43,8 +44,10 @@ _OF_SERIES = re.compile(
     rf"^(?:the\s+)?({NUMBER})\s+(?:book|novel|volume)\s+(?:of|in)\s+(.+)$",
     re.IGNORECASE,
 )
+# "Skin Game - A Novel of the Dresden Files, Book 15"; not "Tales of the City, #2", which is the series' name.
+_NOVEL_OF = re.compile(r"^an?\s+(?:novel|novella|short story|story|tale)\s+(?:of|from|in)\s+(?=the\s)", re.IGNORECASE)
 _FROM_SERIES = re.compile(
-    r"^(?:an?\s+)?(?:novels?|novellas?|short stor(?:y|ies)|stor(?:y|ies)|tales?|books?|adventures?)\s+(?:of|from|in)\s+(?=the\s)",
+    r"^(?:an?\s+)?(?:novels?|novellas?|short stor(?:y|ies)|stor(?:y|ies)|tales?)\s+(?:from|in)\s+(?=the\s)",
     re.IGNORECASE,
 )
 _BARE_NUMBER = re.compile(rf"^(.*\D)\s+({_DIGITS}(?:\s*-\s*{_DIGITS})?)\s*$")
@@ -52,100 +55,14 @@ _COLLECTIVE = re.compile(
     r"^(?!an?\s)(?=\S+\s).*\b(?:series|saga|cycle|trilogy|duology|quartet|collection|chronicles|sequence)$", re.I
 )
 # "Apollo 13", "Area 51": what a number after such a word says is no place in a series.
-_NUMBERED_THINGS = frozenset(
-    [
-        "apollo",
-        "area",
-        "article",
-        "room",
-        "route",
-        "flight",
-        "chapter",
-        "act",
-        "scene",
-        "number",
-        "no",
-        "channel",
-        "district",
-        "psalm",
-        "section",
-        "level",
-        "day",
-        "days",
-        "hour",
-        "hours",
-        "platform",
-        "apartment",
-        "top",
-        "of",
-        "the",
-        "and",
-        "in",
-        "at",
-        "for",
-        "to",
-        "under",
-        "over",
-        "on",
-        "plan",
-        "class",
-        "unit",
-        "ward",
-        "block",
-        "cell",
-        "bus",
-        "train",
-        "team",
-        "formula",
-        "code",
-        "agent",
-        "studio",
-        "highway",
-        "catch",
-        "summer",
-        "season",
-        "seasons",
-        "version",
-        "size",
-        "age",
-        "about",
-        "than",
-        "by",
-        "from",
-        "with",
-        "lot",
-        "season",
-        "league",
-        "king",
-        "kings",
-        "pope",
-        "henry",
-        "richard",
-        "louis",
-        "edward",
-        "george",
-        "world",
-        "terminal",
-        "stage",
-        "step",
-        "phase",
-        "sector",
-        "gate",
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-        "pieces",
-        "years",
-    ]
+_NUMBERED_THINGS = word_set(
+    """
+    apollo area article room route flight chapter act scene number no channel district psalm section level day days
+    hour hours platform apartment top of the and in at for to under over on plan class unit ward block cell bus
+    train team formula code agent studio highway catch summer season seasons version size age about than by from
+    with lot season league king kings pope henry richard louis edward george world terminal stage step phase sector
+    gate january february march april may june july august september october november december pieces years
+    """
 )
 
 
@@ -196,7 +113,7 @@ def without_part(title: str) -> str:
 
 def _tidy_series(name: str) -> str:
     name = name.strip(" ,;:-([{\"'") if name.strip(" ,;:-") else ""
-    name = _FROM_SERIES.sub("", name)
+    name = _NOVEL_OF.sub("", name)
     return name if fold(name) and not set(fold(name).split()) <= GENERIC_SERIES else ""
 
 
@@ -214,7 +131,7 @@ def parse_place(text: str, *, bare_number: bool = False) -> Place | None:
     for pattern, number in ((_HASH, 2), (_LABELLED, 3)):
         if (match := pattern.match(text)) and (positions := parse_positions(match[number])):
             return Place(_tidy_series(match[1]), positions)
-    if bare_number and (match := _BARE_NUMBER.match(text)) and _tidy_series(match[1]):
+    if bare_number and (match := _BARE_NUMBER.match(text)) and _may_be_numbered(match[1]) and _tidy_series(match[1]):
         return Place(_tidy_series(match[1]), parse_positions(match[2]))
     return None
 
@@ -292,14 +209,11 @@ def _take_part_tail(reading: _Reading) -> None:
 def _take_descriptor(reading: _Reading) -> None:
     """Rule: a tag line such as "A LitRPG Adventure" is a subtitle, not the title."""
     pieces = re.split(r"(:\s+|\s+-\s+)", reading.text)
-    if len(pieces) >= 3 and DESCRIPTOR.match(pieces[-1]) and not _places_at_end(pieces[-1]):
+    tail = pieces[-1]
+    if len(pieces) >= 3 and DESCRIPTOR.match(tail) and not DERIVED.search(tail) and not parse_place(tail):
         head = "".join(pieces[:-2])
-        reading.subtitle = pieces[-1]
+        reading.subtitle = tail
         reading.text = head
-
-
-def _places_at_end(text: str) -> bool:
-    return parse_place(text) is not None
 
 
 def _take_series_tail(reading: _Reading) -> None:
@@ -328,7 +242,8 @@ def _take_collective_tail(reading: _Reading) -> None:
     head, found, tail = reading.text.rpartition(" - ")
     named = _COLLECTIVE.match(tail) or _FROM_SERIES.match(tail)
     if found and head.strip() and named and not reading.has_series:
-        reading.text, reading.places = head, (*reading.places, Place(_tidy_series(tail)))
+        series = _tidy_series(_FROM_SERIES.sub("", tail))
+        reading.text, reading.places = head, (*reading.places, Place(series))
 
 
 def _take_series_head(reading: _Reading) -> None:
@@ -360,10 +275,15 @@ def _take_label_head(reading: _Reading) -> None:
         reading.places, reading.text = (Place("", parse_positions(match[2])),), match[3]
 
 
+def _may_be_numbered(name: str) -> bool:
+    words = fold(name).split()
+    return bool(words) and words[-1] not in _NUMBERED_THINGS and not words[-1].isdigit()
+
+
 def _number_means_place(name: str, number: str) -> bool:
     """Whether a number without a label after a name can be a place: `Soul Gem Collector 4`, not `Apollo 13`."""
     words = fold(name).split()
-    if not words or words[-1] in _NUMBERED_THINGS or words[-1].isdigit() or re.search(r"[,\d]$", name):
+    if not _may_be_numbered(name) or re.search(r"[,\d]$", name):
         return False
     value = parse_number(number)
     if value is None or not 0 < value <= 40:

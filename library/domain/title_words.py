@@ -2,6 +2,8 @@
 
 import re
 
+from library.domain.text import word_set
+
 # A bracket or a dashed tail that says only this is dropped, and may set a flag.
 UNABRIDGED = re.compile(r"\bunabridged\b|\bungek[üu]rzt\w*|\bint[ée]gral\w*\b|\bcompleto e integral\b", re.IGNORECASE)
 ABRIDGED = re.compile(r"(?<!un)\babridged\b|(?<!un)\bgek[üu]rzt\w*|\babr[ée]g[ée]\w*\b", re.IGNORECASE)
@@ -56,30 +58,11 @@ DESCRIPTOR = re.compile(
     rf"(?:\s+(?:of|about|for|in|set|from|with)\b.{{0,80}})?$",
     re.IGNORECASE,
 )
-GENERIC_SERIES = frozenset(
-    [
-        "book",
-        "books",
-        "volume",
-        "volumes",
-        "vol",
-        "part",
-        "parts",
-        "series",
-        "novel",
-        "novels",
-        "trilogy",
-        "chapter",
-        "the",
-        "a",
-        "an",
-        "edition",
-        "collection",
-        "complete",
-        "stories",
-        "audiobook",
-        "light",
-    ]
+GENERIC_SERIES = word_set(
+    """
+    book books volume volumes vol part parts series novel novels trilogy chapter the a an edition collection
+    complete stories audiobook light
+    """
 )
 # A subtitle that makes another work of the title before it.
 DERIVED = re.compile(

@@ -7,8 +7,8 @@ from functools import lru_cache
 from rapidfuzz import fuzz
 from rapidfuzz.distance import DamerauLevenshtein
 
-from library.domain.positions import parse_positions
 from library.domain.numerals import numerals
+from library.domain.positions import parse_positions
 from library.domain.text import fold, straighten
 from library.domain.title_parsing import ParsedTitle, parse_title, without_part
 from library.domain.title_words import AND_OTHERS, BUNDLE, DERIVED
@@ -85,7 +85,7 @@ def _face(title: str, author: str) -> _Face:
         text = without_part(text)
     if author:
         name = re.escape(straighten(author))
-        text = re.sub(rf"^{name}'s?\s+(?=\S)|\s+of\s+{name}$", "", text, flags=re.IGNORECASE)
+        text = re.sub(rf"^{name}'s?\s+(?=\S)|\s+of\s+{name}(?=$|\s*[:(])", "", text, flags=re.IGNORECASE)
     pieces = _SUBTITLE_AT.split(text, maxsplit=1)
     main = pieces[0] if fold(pieces[0]) else text
     rest = pieces[1] if len(pieces) > 1 and fold(pieces[0]) else ""
