@@ -8,13 +8,21 @@ from acquisition.domain.release_names import ParsedRelease, parse_release
 from library.domain.facts import SeriesPlace
 from library.domain.people import any_same_person, parse_people, surname
 from library.domain.positions import parse_positions
-from library.domain.text import fold, fold_german
+from library.domain.text import fold, fold_german, word_set
 from library.domain.title_parsing import parse_title
 from library.domain.title_words import BUNDLE
 from library.domain.works import judge_works, series_key
 
-_STOP = frozenset(["the", "a", "an", "of", "and", "in", "on", "at", "to", "for", "by", "with", "from", "der", "die", "das", "des", "und", "le", "la", "les", "el", "los", "de", "du"])
-_FILLER = frozenset(["novel", "book", "audiobook", "unabridged", "abridged", "edition", "series", "retail", "epub", "mobi", "audio", "ebook"])
+_STOP = word_set(
+    """
+    the a an of and in on at to for by with from der die das des und le la les el los de du
+    """
+)
+_FILLER = word_set(
+    """
+    novel book audiobook unabridged abridged edition series retail epub mobi audio ebook
+    """
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +124,7 @@ def _judge_words(raw: str, wanted: WantedBook) -> Identity | None:
     for said in _bag_options(raw):
         if wanted_people and not families & set(said):
             continue
-        for wanted_words in _bag_options(wanted.title):
+        for wanted_words in _bag_options(parse_title(wanted.title).title):
             needed = [w for w in wanted_words if w not in _STOP and w not in names and w.removesuffix("s") not in names]
             rest = [w for w in said if w not in _STOP and w not in _FILLER]
             order = [w for w in rest if w in needed]

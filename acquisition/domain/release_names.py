@@ -101,7 +101,7 @@ def _content(text: str, formats: tuple[str, ...], *, from_irc: bool) -> str:
 
 
 def _strip_brackets(text: str) -> str:
-    """Without brackets that hold marks, years, narrators or groups; a bracket with a series stays for the title rules."""
+    """Without brackets that hold marks, years or groups; a bracket with a series stays for the title rules."""
 
     def replace_bracket(match: re.Match[str]) -> str:
         inner = match[1].strip()

@@ -1,20 +1,24 @@
-"""How many books a set of files is: discs, parts, chapters and tracks are one; titled files side by side are several."""
+"""How many books some files are: discs, parts, chapters and tracks are one; titled files side by side are several."""
 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from library.domain.path_words import DISC_FOLDER, MEDIA_EXTENSIONS
-from library.domain.text import compact, fold
+from library.domain.text import compact, fold, word_set
 
 AUDIO_EXTENSIONS = MEDIA_EXTENSIONS - {"epub", "pdf", "mobi", "azw3", "azw", "cbr", "cbz"}
 _COUNTERS = re.compile(
-    r"\b(?:cd|dis[ck]|part|pt|track|trk|chapter|chap|ch|file|section|sec|side|kapitel|teil|chapitre|capitulo|titel|tape|act|scene|stave)"
+    r"\b(?:cd|dis[ck]|part|pt|track|trk|chapter|chap|ch|file|section|sec|side|kapitel|teil|chapitre|capitulo|"
+    r"titel|tape|act|scene|stave)"
     r"\s*\d{1,4}(?:\s*(?:of|von)\s*\d{1,4})?\b|\b\d{1,4}\s*(?:of|von)\s*\d{1,4}\b|\bpt\d+\b|\b[sd]\d+(?:e\d+)?\b",
 )
 _EDGE_NUMBERS = re.compile(r"^\d{1,4}(?:\s+\d{1,3})?\b|\b\d{1,4}$")
-_WORDS_OF_PARTS = frozenset(
-    ["prologue", "epilogue", "introduction", "intro", "outro", "credits", "opening", "closing", "ending", "preface", "foreword", "afterword", "dedication", "chapter", "part", "track", "disc", "appendix", "acknowledgements", "acknowledgments", "conclusion", "interlude", "end", "start", "begin"]
+_WORDS_OF_PARTS = word_set(
+    """
+    prologue epilogue introduction intro outro credits opening closing ending preface foreword afterword dedication
+    chapter part track disc appendix acknowledgements acknowledgments conclusion interlude end start begin
+    """
 )
 _BOOK_NUMBER = re.compile(r"\b(?:book|vol|volume|band)\s*(\d{1,3})\b")
 

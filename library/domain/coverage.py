@@ -8,6 +8,7 @@ from typing import TypeVar
 from library.domain.holdings import BookId, HeldFacts
 from library.domain.people import any_same_person, parse_people
 from library.domain.positions import NO_POSITION, Positions, parse_positions
+from library.domain.series_places import place_in_series
 from library.domain.text import fold
 from library.domain.title_parsing import parse_title
 from library.domain.works import judge_works, series_key, title_key
@@ -71,11 +72,11 @@ class SeriesCoverage:
         if not self._author_agrees(held):
             return None
         placed = self._place_said(held)
-        exact = self._by_title.get(fold(held.title)) or self._by_title.get(fold(parse_title(held.title).title))
-        if exact and _one_place(exact):
+        exact = self._by_title.get(fold(held.title))
+        if exact and (_one_place(exact) or not placed):
             return self._covering(held, exact, "the title is equal")
         keyed = self._by_key.get(title_key(held.title))
-        if keyed and _one_place(keyed) and not placed:
+        if keyed and not placed and _few_places(keyed):
             return self._covering(held, keyed, "the title agrees")
         if placed:
             return self._covering(held, self._entries_at(placed), "its place in the series", placed)
@@ -90,6 +91,8 @@ class SeriesCoverage:
         for place in held.series:
             if series_key(place.name) in self._names and (positions := parse_positions(place.position)):
                 return positions
+        if positions := place_in_series(held.title, (self.name, *self.aliases)):
+            return positions
         parsed = parse_title(held.title, author=held.authors[0] if held.authors else "", known_series=(self.name,))
         if parsed.positions and series_key(parsed.series) in self._names:
             return parsed.positions if parsed.part is None else NO_POSITION
@@ -115,7 +118,13 @@ class SeriesCoverage:
     def _covering(
         self, held: HeldFacts, entries: Iterable[CatalogueEntry], reason: str, positions: Positions = NO_POSITION
     ) -> Covering:
-        entries = tuple(entries)
+        # A catalogue may list one book at two places ("One, Two, Buckle My Shoe" as 22 and 23): the copy is both.
+        found = {entry.book_id: entry for entry in entries}
+        for entry in tuple(found.values()):
+            same = self._by_key[title_key(entry.title)]
+            if _few_places(same):
+                found.update((other.book_id, other) for other in same)
+        entries = tuple(found.values())
         for entry in entries:
             positions = positions.union(entry.positions)
         return Covering(held, positions, tuple(entry.book_id for entry in entries), reason)
@@ -126,6 +135,11 @@ def _grouped(pairs: Iterable[tuple[Key, CatalogueEntry]]) -> dict[Key, list[Cata
     for key, entry in pairs:
         grouped.setdefault(key, []).append(entry)
     return grouped
+
+
+def _few_places(entries: Sequence[CatalogueEntry]) -> bool:
+    """At most two places: more, under one title, is a catalogue that does not know the titles."""
+    return len({entry.positions for entry in entries}) <= 2
 
 
 def _one_place(entries: Sequence[CatalogueEntry]) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from library.domain.coverage import CatalogueEntry, Covering, SeriesCoverage
-from library.domain.holdings import BookId, FollowRule, HeldFacts, Preference
+from library.domain.holdings import ANY_RECORDING, FOLLOW_ALL, BookId, FollowRule, HeldFacts, Preference
 from library.domain.languages import language_name
 from library.domain.people import any_same_person
 from library.domain.positions import NO_POSITION, Positions, parse_positions
@@ -259,8 +259,8 @@ def find_series_gaps(
     series: SeriesFacts,
     held: Iterable[HeldFacts],
     *,
-    preference: Preference = Preference(),
-    follow: FollowRule = FollowRule(),
+    preference: Preference = ANY_RECORDING,
+    follow: FollowRule = FOLLOW_ALL,
     excluded: Iterable[BookId] = (),
     today: datetime.date | None = None,
 ) -> SeriesReport:
@@ -296,8 +296,8 @@ def find_author_gaps(
     held: Iterable[HeldFacts],
     *,
     followed_book_ids: Iterable[BookId] = (),
-    preference: Preference = Preference(),
-    follow: FollowRule = FollowRule(),
+    preference: Preference = ANY_RECORDING,
+    follow: FollowRule = FOLLOW_ALL,
     excluded: Iterable[BookId] = (),
     today: datetime.date | None = None,
 ) -> SeriesReport:

@@ -55,3 +55,7 @@ class FollowRule:
         if self.kind != "new":
             return self.kind == "all"
         return self.since is None or (release_date is not None and release_date >= self.since)
+
+
+ANY_RECORDING = Preference()
+FOLLOW_ALL = FollowRule()

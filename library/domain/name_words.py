@@ -1,28 +1,64 @@
 """Words that stand in credits without being a person's own name."""
 
-PARTICLES = frozenset(
-    ["van", "von", "der", "den", "de", "del", "della", "di", "da", "du", "des", "dos", "das", "la", "le", "los", "las", "lo", "el", "al", "af", "av", "zu", "zum", "zur", "ten", "ter", "te", "bin", "ibn", "ben", "st", "saint", "y", "e", "of", "the", "vom", "d", "dal", "dalla", "degli", "dei", "do"]
+from library.domain.text import word_set
+
+PARTICLES = word_set(
+    """
+    van von der den de del della di da du des dos das la le los las lo el al af av zu zum zur ten ter te bin ibn ben
+    st saint y e of the vom d dal dalla degli dei do
+    """
 )
-SURNAME_PREFIXES = frozenset(
-    ["van", "von", "der", "den", "de", "del", "della", "di", "da", "du", "des", "dos", "das", "la", "le", "los", "las", "lo", "el", "al", "af", "av", "zu", "ten", "ter", "te", "bin", "ibn", "ben", "st", "mac", "mc", "saint", "vander", "o", "dal", "dalla", "do"]
+SURNAME_PREFIXES = word_set(
+    """
+    van von der den de del della di da du des dos das la le los las lo el al af av zu ten ter te bin ibn ben st mac
+    mc saint vander o dal dalla do
+    """
 )
 # Moved before the name when they stand after a comma: "Leo XIII, Pope".
-STANDING_TITLES = frozenset(
-    ["saint", "st", "pope", "sir", "dame", "lady", "lord", "king", "queen", "prince", "princess", "emperor", "empress", "venerable", "blessed", "baron", "baroness", "count", "countess", "duke", "duchess", "earl", "marquis", "marquise", "viscount", "bishop", "archbishop", "cardinal", "abbot", "father", "mother", "brother", "sister", "rev", "reverend", "dr", "doctor", "prof", "professor", "captain", "capt", "colonel", "col", "general", "gen", "major", "lieutenant", "lt", "mrs", "mr", "miss", "ms", "mme", "rabbi", "sheikh", "swami", "imam", "metropolitan", "patriarch"]
+STANDING_TITLES = word_set(
+    """
+    saint st pope sir dame lady lord king queen prince princess emperor empress venerable blessed baron baroness
+    count countess duke duchess earl marquis marquise viscount bishop archbishop cardinal abbot father mother
+    brother sister rev reverend dr doctor prof professor captain capt colonel col general gen major lieutenant lt
+    mrs mr miss ms mme rabbi sheikh swami imam metropolitan patriarch
+    """
 )
 # Dropped from keys: they do not tell persons apart.
-HONORIFICS = frozenset(
-    ["sir", "dame", "dr", "doctor", "prof", "professor", "rev", "reverend", "mr", "mrs", "ms", "miss", "lord", "lady", "captain", "capt", "colonel", "col", "general", "gen"]
+HONORIFICS = word_set(
+    """
+    sir dame dr doctor prof professor rev reverend mr mrs ms miss lord lady captain capt colonel col general gen
+    """
 )
-SUFFIXES = frozenset(["jr", "sr", "ii", "iii", "iv", "v", "vi", "phd", "md", "dds", "esq", "ma", "mba", "dphil", "obe", "cbe", "mbe", "kbe", "frs"])
-DEGREES = frozenset(["phd", "md", "dds", "esq", "ma", "mba", "dphil", "obe", "cbe", "mbe", "kbe", "frs", "jd", "msc", "bsc", "rn", "lcsw", "edd", "psyd"])
+SUFFIXES = word_set(
+    """
+    jr sr ii iii iv v vi phd md dds esq ma mba dphil obe cbe mbe kbe frs
+    """
+)
+DEGREES = word_set(
+    """
+    phd md dds esq ma mba dphil obe cbe mbe kbe frs jd msc bsc rn lcsw edd psyd
+    """
+)
 GENERATIONS = frozenset(["jr", "sr", "ii", "iii", "iv", "junior", "senior"])
-ROLE_WORDS = frozenset(
-    ["author", "authors", "writer", "narrator", "narrators", "reader", "readers", "translator", "translators", "editor", "editors", "illustrator", "illustrators", "foreword", "introduction", "afterword", "preface", "contributor", "contributors", "adapter", "adaptor", "adaptation", "compiler", "director", "producer", "performer", "creator", "artist", "cover", "composer", "commentary", "annotator", "prologue", "epilogue", "intro", "read", "narrated", "written", "translated", "edited", "illustrated", "adapted", "performed", "compiled", "directed", "essay", "story", "notes", "afterwords", "forewords", "ubersetzer", "erzahler", "sprecher", "herausgeber", "traducteur", "narrateur", "lecteur", "traductor", "narrador", "lector", "traduttore", "narratore", "ed", "eds", "trans", "tr", "illus", "aut", "nrt", "trl", "edt", "ill"]
+ROLE_WORDS = word_set(
+    """
+    author authors writer narrator narrators reader readers translator translators editor editors illustrator
+    illustrators foreword introduction afterword preface contributor contributors adapter adaptor adaptation
+    compiler director producer performer creator artist cover composer commentary annotator prologue epilogue intro
+    read narrated written translated edited illustrated adapted performed compiled directed essay story notes
+    afterwords forewords ubersetzer erzahler sprecher herausgeber traducteur narrateur lecteur traductor narrador
+    lector traduttore narratore ed eds trans tr illus aut nrt trl edt ill
+    """
 )
 # An "and" or a comma inside such a name does not part persons.
-ORGANISATION_WORDS = frozenset(
-    ["administration", "agency", "association", "board", "books", "bureau", "college", "commission", "committee", "company", "congress", "convention", "corporation", "council", "department", "editors", "editorial", "entertainment", "fathers", "foundation", "government", "group", "house", "inc", "institute", "institution", "ltd", "llc", "ministry", "museum", "office", "organisation", "organization", "parliament", "press", "productions", "publications", "publisher", "publishers", "publishing", "school", "senate", "services", "society", "staff", "state", "states", "studio", "studios", "team", "trust", "university", "cortes", "academy", "church", "media", "magazine", "co"]
+ORGANISATION_WORDS = word_set(
+    """
+    administration agency association board books bureau college commission committee company congress convention
+    corporation council department editors editorial entertainment fathers foundation government group house inc
+    institute institution ltd llc ministry museum office organisation organization parliament press productions
+    publications publisher publishers publishing school senate services society staff state states studio studios
+    team trust university cortes academy church media magazine co
+    """
 )
 NOBODY = frozenset(
     {
@@ -44,8 +80,32 @@ NOBODY = frozenset(
     }
 )
 # Common given names of the languages that most audiobooks are in. They only decide between two readings of a string.
-GIVEN_NAMES = frozenset(
-    ["aaron", "abigail", "adam", "adrian", "agatha", "alan", "albert", "alec", "alex", "alexander", "alexandra", "alexandre", "alice", "alison", "allan", "allen", "amanda", "amelia", "amy", "ana", "anders", "andrea", "andreas", "andrew", "angela", "ann", "anna", "anne", "annie", "anthony", "antoine", "antonio", "arthur", "audrey", "barbara", "beatrice", "ben", "benjamin", "bernard", "beth", "betty", "bill", "blake", "bob", "brad", "brandon", "brenda", "brian", "bruce", "carl", "carla", "carlos", "carol", "caroline", "catherine", "charles", "charlie", "charlotte", "chris", "christian", "christina", "christine", "christopher", "claire", "clara", "clive", "colin", "craig", "cynthia", "dan", "daniel", "david", "dawn", "dean", "deborah", "denise", "dennis", "diana", "diane", "dirk", "don", "donald", "donna", "dorothy", "douglas", "duncan", "edgar", "edith", "edward", "edwin", "elaine", "eleanor", "elena", "elizabeth", "ellen", "emily", "emma", "eric", "erica", "erin", "ernest", "ethan", "eva", "evelyn", "fiona", "florence", "frances", "francis", "francois", "frank", "fred", "frederick", "gabriel", "gareth", "gary", "geoffrey", "george", "gerald", "gilbert", "gordon", "grace", "graham", "greg", "gregory", "guy", "hannah", "hans", "harold", "harriet", "harry", "harvey", "heather", "helen", "henry", "herbert", "howard", "hugh", "ian", "ingrid", "irene", "isaac", "isabel", "jack", "jacob", "jacqueline", "jake", "james", "jan", "jane", "janet", "jason", "jay", "jean", "jeff", "jeffrey", "jennifer", "jenny", "jeremy", "jesse", "jessica", "jill", "jim", "joan", "joanna", "joe", "joel", "johann", "john", "jon", "jonathan", "jorge", "jose", "joseph", "josh", "joshua", "joyce", "juan", "judith", "judy", "jules", "julia", "julian", "julie", "karen", "karl", "kate", "katherine", "kathleen", "kathy", "keith", "kelly", "ken", "kenneth", "kevin", "kim", "kirsten", "kurt", "larry", "laura", "lauren", "laurence", "lawrence", "lee", "leo", "leon", "leonard", "leslie", "lewis", "linda", "lisa", "liz", "lois", "louis", "louisa", "louise", "lucy", "luke", "lynn", "madeleine", "marc", "marcel", "margaret", "maria", "marie", "marion", "marjorie", "mark", "martha", "martin", "mary", "matt", "matthew", "maureen", "maurice", "max", "megan", "melissa", "michael", "michel", "michelle", "miguel", "mike", "miriam", "molly", "monica", "nancy", "naomi", "natalie", "nathan", "neal", "neil", "nicholas", "nick", "nicola", "nigel", "nina", "noel", "nora", "norman", "olga", "oliver", "olivia", "oscar", "pamela", "pat", "patricia", "patrick", "paul", "paula", "pauline", "pedro", "peggy", "penelope", "percy", "peter", "phil", "philip", "phillip", "phyllis", "pierre", "rachel", "ralph", "randall", "randy", "raymond", "rebecca", "rene", "rex", "richard", "rick", "rita", "rob", "robert", "roberta", "robin", "rod", "roger", "roland", "ron", "ronald", "rosemary", "ross", "roy", "rupert", "russell", "ruth", "ryan", "sally", "sam", "samantha", "samuel", "sandra", "sara", "sarah", "scott", "sean", "shane", "sharon", "sheila", "shirley", "sidney", "simon", "sofia", "sophia", "sophie", "stan", "stanley", "stefan", "stella", "stephanie", "stephen", "steve", "steven", "stuart", "sue", "susan", "suzanne", "sylvia", "ted", "terence", "teresa", "terry", "theodore", "theresa", "thomas", "tim", "timothy", "tina", "toby", "todd", "tom", "tony", "tracy", "trevor", "ursula", "valerie", "vera", "veronica", "victor", "victoria", "vincent", "viola", "virginia", "vivian", "walter", "wanda", "wendy", "wilhelm", "will", "william", "winston", "yvonne", "zoe"]
+GIVEN_NAMES = word_set(
+    """
+    aaron abigail adam adrian agatha alan albert alec alex alexander alexandra alexandre alice alison allan allen
+    amanda amelia amy ana anders andrea andreas andrew angela ann anna anne annie anthony antoine antonio arthur
+    audrey barbara beatrice ben benjamin bernard beth betty bill blake bob brad brandon brenda brian bruce carl
+    carla carlos carol caroline catherine charles charlie charlotte chris christian christina christine christopher
+    claire clara clive colin craig cynthia dan daniel david dawn dean deborah denise dennis diana diane dirk don
+    donald donna dorothy douglas duncan edgar edith edward edwin elaine eleanor elena elizabeth ellen emily emma
+    eric erica erin ernest ethan eva evelyn fiona florence frances francis francois frank fred frederick gabriel
+    gareth gary geoffrey george gerald gilbert gordon grace graham greg gregory guy hannah hans harold harriet harry
+    harvey heather helen henry herbert howard hugh ian ingrid irene isaac isabel jack jacob jacqueline jake james
+    jan jane janet jason jay jean jeff jeffrey jennifer jenny jeremy jesse jessica jill jim joan joanna joe joel
+    johann john jon jonathan jorge jose joseph josh joshua joyce juan judith judy jules julia julian julie karen
+    karl kate katherine kathleen kathy keith kelly ken kenneth kevin kim kirsten kurt larry laura lauren laurence
+    lawrence lee leo leon leonard leslie lewis linda lisa liz lois louis louisa louise lucy luke lynn madeleine marc
+    marcel margaret maria marie marion marjorie mark martha martin mary matt matthew maureen maurice max megan
+    melissa michael michel michelle miguel mike miriam molly monica nancy naomi natalie nathan neal neil nicholas
+    nick nicola nigel nina noel nora norman olga oliver olivia oscar pamela pat patricia patrick paul paula pauline
+    pedro peggy penelope percy peter phil philip phillip phyllis pierre rachel ralph randall randy raymond rebecca
+    rene rex richard rick rita rob robert roberta robin rod roger roland ron ronald rosemary ross roy rupert russell
+    ruth ryan sally sam samantha samuel sandra sara sarah scott sean shane sharon sheila shirley sidney simon sofia
+    sophia sophie stan stanley stefan stella stephanie stephen steve steven stuart sue susan suzanne sylvia ted
+    terence teresa terry theodore theresa thomas tim timothy tina toby todd tom tony tracy trevor ursula valerie
+    vera veronica victor victoria vincent viola virginia vivian walter wanda wendy wilhelm will william winston
+    yvonne zoe
+    """
 )
 NICKNAMES: dict[str, str] = {
     short: full

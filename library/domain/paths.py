@@ -14,6 +14,7 @@ from library.domain.path_words import (
     ASIN,
     ASIN_LIKE,
     DISC_FOLDER,
+    GENRE_FOLDERS,
     LEADING_PLACE,
     LEADING_YEAR,
     MEDIA_EXTENSIONS,
@@ -33,10 +34,16 @@ from library.domain.title_parsing import parse_place, parse_title
 from library.domain.title_words import NOISE_GROUP, NOISE_TAIL
 from library.domain.works import series_key
 
-_CAMEL = re.compile(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[a-z])(?=\d)")
+_CAMEL = re.compile(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[a-z])(?=\d)|(?<=[a-np-z])(?=of[A-Z])")
 _GROUP_START = re.compile(r"^\s*[(\[]([^()\[\]]+)[)\]]\s*(?:-\s*)?(?=\S)")
 _GROUP_END = re.compile(r"\s*[(\[]([^()\[\]]*)[)\]]\s*$")
 _SERIES_WORD = re.compile(r"\s*(?:[\[(]series[\])]|\bseries\b|\bnovels\b|\bbooks\b|\bcollection\b)\s*$", re.IGNORECASE)
+_NO_SERIES = re.compile(r"\d*\s*(?:audio\s?)?books|audiobook collection|collection|complete works", re.IGNORECASE)
+# "2034 - A Novel of the Next World War": the year is the title.
+_TAG_LINE = re.compile(r"^An?\s+(?:\w+\s+){0,2}(?:novel|story|memoir|history|tale)\b", re.IGNORECASE)
+_SCOTTISH = re.compile(r"^(?:Mac|Mc|Fitz|De|Le|La|Van|O')[A-Z][a-z]+$")
+_GLUED = re.compile(r"^((?:[A-Z][\w.'-]*\s)+[A-Z][\w.']*|(?:[A-Z][a-z.]*){2,})-([A-Z]\w*\S*(?:\s\S+)*)$")
+_FULL_NAME = re.compile(r"^(.+?)\s+-{1,2}\s+[\[(][^\[\]()]+[\])]\s+-{1,2}\s+\S")
 _DASH = re.compile(r"\s+-{1,2}\s+")
 _MAX_LENGTH = 1000
 
@@ -71,8 +78,7 @@ class _Folder:
 
 def _components(path: str) -> list[str]:
     parts = [straighten(part) for part in re.split(r"[/\\]+", path[-_MAX_LENGTH:])]
-    parts = [part for part in parts if part and part not in {".", ".."} and not re.fullmatch(r"[A-Za-z]:", part)]
-    return parts
+    return [part for part in parts if part and part not in {".", ".."} and not re.fullmatch(r"[A-Za-z]:", part)]
 
 
 def _without_extension(name: str) -> str:
@@ -93,7 +99,7 @@ def _book_parts(path: str) -> list[str]:
     if len(parts) > 1 and _is_media(parts[-1]):
         stem = _without_extension(parts[-1])
         own = fold(re.sub(r"[\[({].*?[\])}]", " ", parts[-2]))
-        # A file named after its folder, or after a part of it, adds nothing; else the folder is the author's or series'.
+        # A file named after its folder adds nothing; else the folder is the author's or the series'.
         if fuzz.partial_ratio(own, fold(stem)) >= 80 or len(parts) > 3 or parse_place(parts[-2]) is not None:
             parts = parts[:-1]
     if parts:
@@ -114,7 +120,11 @@ def _book_parts(path: str) -> list[str]:
 
 def _uncamel(text: str) -> str:
     """`TheFractalPrince` as words; text that has spaces is left alone."""
-    return _CAMEL.sub(" ", text) if " " not in text.strip() and re.search(r"[a-z][A-Z]", text) else text
+
+    def part(word: str) -> str:
+        return _CAMEL.sub(" ", word) if re.search(r"[a-z]{2}[A-Z][a-z]", word) and not _SCOTTISH.match(word) else word
+
+    return " ".join(part(word) for word in text.split(" "))
 
 
 def _take_marks(folder: _Folder) -> None:
@@ -136,7 +146,8 @@ def _take_marks(folder: _Folder) -> None:
         folder.narrators = parse_people(match[1])
         text = text[: match.start()]
     for pattern in (LEADING_YEAR, TRAILING_YEAR):
-        if (match := pattern.search(text)) and (len(text) - len(match[0])) > 1:
+        rest_is_title = (match := pattern.search(text)) and not _TAG_LINE.match(text[match.end() :].strip())
+        if match and rest_is_title and (len(text) - len(match[0])) > 1:
             folder.year = folder.year or int(match[1])
             text = f"{text[: match.start()]} {text[match.end() :]}"
     text = re.sub(r"\s+", " ", text).strip(" -_,")
@@ -226,7 +237,7 @@ def _take_place(folder: _Folder, *, in_series: bool, loose: bool) -> None:
     if in_series and (match := TRAILING_PLACE.search(folder.text)) and match.start() > 0:
         folder.position = folder.position or parse_positions(match[1]).label
         folder.text = folder.text[: match.start()]
-    if match := LEADING_YEAR.match(folder.text):
+    if (match := LEADING_YEAR.match(folder.text)) and not _TAG_LINE.match(folder.text[match.end() :].strip()):
         folder.year = folder.year or int(match[1])
         folder.text = folder.text[match.end() :]
 
@@ -234,17 +245,19 @@ def _take_place(folder: _Folder, *, in_series: bool, loose: bool) -> None:
 def _split_author_series(name: str) -> tuple[str, str]:
     """`Jo Nesbo - Harry Hole Series` and `IsaacAsimov-RobotSeries` as author and series; series empty if none."""
     pieces = _DASH.split(name, maxsplit=1)
-    if len(pieces) == 1 and (match := re.match(r"^([A-Z][a-z]+[A-Z]\w*)-([A-Z]\w*)$", name)):
+    if len(pieces) == 1 and (match := re.match(r"^([A-Z][a-z]+[A-Z]\w*)-([A-Z0-9]\w*)$", name)):
         pieces = [_uncamel(match[1]), _uncamel(match[2])]
     if len(pieces) == 1 or not pieces[0].strip():
         return _uncamel(name), ""
+    if _NO_SERIES.fullmatch(pieces[1].strip()):
+        return pieces[0], ""  # "Bill Bryson - 5 Audiobooks" names no series
     return pieces[0], _SERIES_WORD.sub("", pieces[1]).strip(" -") or pieces[1]
 
 
 def _read_folder(text: str, authors: tuple[str, ...], series: str, *, loose: bool) -> _Folder:
     folder = _Folder(text)
     _take_marks(folder)
-    if not series and (match := _GROUP_START.match(folder.text)) is None and _DASH.search(folder.text) is None:
+    if not series and _GROUP_START.match(folder.text) is None and _DASH.search(folder.text) is None:
         loose = False
     _take_groups(folder, series)
     _take_author(folder, authors)
@@ -256,13 +269,19 @@ def _read_folder(text: str, authors: tuple[str, ...], series: str, *, loose: boo
     return folder
 
 
+def _unglue(title: str) -> str:
+    """`OurOrientalHeritage-TheStoryOfCivilization-Volume1`: the first piece is the title, the rest its series."""
+    pieces = title.split("-")
+    return pieces[0] if " " not in title and all(p[:1].isupper() for p in pieces) else title
+
+
 def _single(name: str) -> ParsedPath:
     """One folder with no parents: `Author - Title`, `Author - Series 03 - Title`, `AuthorName-TitleName`, `Title`."""
     folder = _Folder(name)
     _take_marks(folder)
     text = folder.text
-    match = re.match(r"^((?:[A-Z][\w.'-]*\s)*[A-Z][\w.']*)-([A-Z]\w*[a-z][A-Z]\w*|[A-Z][a-z]+)$", text)
-    pieces = [match[1], match[2]] if match and " - " not in text else _DASH.split(text, maxsplit=1)
+    glued = _GLUED.match(text) if " - " not in text else None
+    pieces = [glued[1], _unglue(glued[2])] if glued else _DASH.split(text, maxsplit=1)
     authors: tuple[str, ...] = ()
     rest = text
     if len(pieces) == 2 and not ONLY_PLACE.match(pieces[0]) and parse_place(pieces[0]) is None:
@@ -306,10 +325,12 @@ def parse_path(path: str, *, file: str = "") -> ParsedPath:
     parts = _book_parts(path) or _book_parts(file)
     if not parts:
         return ParsedPath()
-    if len(parts) == 1:
-        return _single(parts[0])
+    while len(parts) > 1 and (fold(parts[0]) in GENRE_FOLDERS or (len(parts) == 2 and fold(parts[0]) in ROOT_FOLDERS)):
+        parts = parts[1:]
+    if len(parts) == 1 or _FULL_NAME.match(parts[-1]):
+        return _single(parts[-1])  # "Author - [Series 01] - Title" says all that folders above could say
     author, series, dashed = _known_parts(parts)
-    authors = parse_people(author)
+    authors = parse_people(author) or (author,)
     folder = _read_folder(parts[-1], authors, series, loose=dashed)
     if series and parse_title(series).position and not folder.position:
         series = series.strip()

@@ -23,7 +23,8 @@ from library.domain.text import clean, compact, fold, fold_german, is_latin
 
 _LEAD_IN = re.compile(
     r"^(?:(?:written|read|narrated|performed|translated|edited|illustrated|adapted|told|created)\s+(?:and\s+\w+\s+)?by"
-    r"|by|with|authors?\s*:|narrators?\s*:|gelesen von|erz[äa]hlt von|von(?=\s+\S+\s+\S+$)|lu par|narrado por|le[íi]do por|letto da)\s+",
+    r"|by|with|authors?\s*:|narrators?\s*:|gelesen von|erz[äa]hlt von|von(?=\s+[^,\s]+\s+[^,\s]+$)|lu par|narrado por|"
+    r"le[íi]do por|letto da)\s+",
     re.IGNORECASE,
 )
 _BRACKET = re.compile(r"\s*[(\[]([^()\[\]]{0,60})[)\]]")
@@ -31,7 +32,8 @@ _HARD_SEPARATOR = re.compile(r"\s*(?:;|\||•|·(?=\s)|\n|、|，|／|\s/\s|/(?=
 _AND = re.compile(r"\s*,?\s+(?:and|und|et|with|feat\.?|featuring|med|och)\s+", re.IGNORECASE)
 _ET_AL = re.compile(r"\s*,?\s+(?:et al\.?|and others|u\. ?a\.|& others)\s*$", re.IGNORECASE)
 _ROLE_TAIL = re.compile(r"\s+[-–—:]\s+([^-–—]{2,40})$")
-_INITIAL = re.compile(r"^(?:[^\W\d_]\.?)+$")
+_INITIAL = re.compile(r"^(?:[^\W\d_]\.-?)+[^\W\d_]?$|^[^\W\d_]$|^[A-Z]{2,3}$")
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _MAX_LENGTH = 2000
 
 
@@ -64,7 +66,7 @@ def _is_suffix(piece: str) -> bool:
 
 
 def _is_initial(word: str) -> bool:
-    return bool(_INITIAL.match(word)) and (len(word) <= 2 or "." in word)
+    return bool(_INITIAL.match(word))
 
 
 def _is_given(word: str) -> bool:
@@ -77,7 +79,7 @@ def _is_surname(piece: str) -> bool:
     if len(parts) == 1:
         return True
     lower = [fold(part.split("-")[-1]) for part in parts[:-1]]
-    if all(word in SURNAME_PREFIXES for word in lower):
+    if all(word in SURNAME_PREFIXES or word == "of" for word in lower):
         return True
     # "Eça de Queirós": a word, then only particles before the last word.
     return (
@@ -102,29 +104,36 @@ def _is_turned_pair(a: str, b: str) -> bool:
         return True
     if compact(b) in STANDING_TITLES or _is_surname(a):
         return True
-    if _is_initial(b.replace(" ", "")):
+    if all(_is_initial(word) for word in second):
         return True
     if _is_given(first[0]):
         return False
-    return all(_is_given(word) for word in second)
+    # "Radford Warren, Maude L." and "Vitruvius Pollio, Marcus": given names do not stand alone, nor end in an initial.
+    return len(second) == 1 or _is_initial(second[-1]) or all(_is_given(word) for word in second)
 
 
 def _from_commas(text: str) -> list[str]:
     """Persons of a comma-separated text: a list of names, or names with the family name first."""
     pieces: list[str] = []
     suffixes: list[str] = []
+    leading = ""
     for raw in text.split(","):
         piece = raw.strip()
         if not piece:
+            continue
+        if not pieces and compact(piece) in GENERATIONS:
+            leading = f" {piece}"  # "III, David R. George" was turned by a program that took III for a family name
             continue
         if pieces and _is_suffix(piece):
             suffixes[-1] = f" {piece}" if compact(piece) not in DEGREES else ""
             continue
         pieces.append(piece)
         suffixes.append("")
-    if len(pieces) == 1:
-        return [pieces[0] + suffixes[0]]
-    if len(pieces) == 2 and is_latin(text) and _is_turned_pair(pieces[0], pieces[1]):
+    if len(pieces) <= 1:
+        return [pieces[0] + suffixes[0] + leading] if pieces else [leading.strip()]
+    if _CJK.search(text):
+        return pieces  # names of these scripts have the family name first, and no comma after it
+    if len(pieces) == 2 and _is_turned_pair(pieces[0], pieces[1]):
         return [_turn(pieces[0], pieces[1]) + (suffixes[0] or suffixes[1])]
     if len(pieces) % 2 == 0 and all(_is_surname(piece) for piece in pieces[::2]):
         return [_turn(f, g) + s for f, g, s in zip(pieces[::2], pieces[1::2], suffixes[1::2], strict=True)]
@@ -155,8 +164,16 @@ def _shared_family(first: str, rest: list[str]) -> str:
     return f"{first} {following[-1]}" if len(following) == 2 and _is_given(following[0]) else first
 
 
+def _lists_persons(text: str) -> bool:
+    """Whether a text with an organisation's word also names a person: `Rob Kidd, Walt Disney Company`."""
+    pieces = [piece.split() for piece in re.split(r"[,;&]", text)]
+    return len(pieces) > 1 and any(
+        len(p) in (2, 3) and _is_given(p[0]) and not _is_organisation(" ".join(p)) for p in pieces
+    )
+
+
 def _split(text: str) -> list[str]:
-    if _is_organisation(text):
+    if _is_organisation(text) and not _lists_persons(text):
         return re.split(r"\s*;\s*", text)
     groups: list[str] = []
     for hard in _HARD_SEPARATOR.split(text):

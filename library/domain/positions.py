@@ -12,8 +12,15 @@ Span = tuple[Decimal, Decimal]
 MAX_POSITION = Decimal(9999)
 MAX_RANGE = 400
 
-_UNITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
-_ORDINALS = ["zeroth", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth", "nineteenth"]
+_UNITS = [
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+]  # fmt: skip
+_ORDINALS = [
+    "zeroth", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
+    "eleventh", "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth",
+    "nineteenth",
+]  # fmt: skip
 _TENS = {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50}
 NUMBER_WORDS: dict[str, int] = {word: n for n, word in enumerate(_UNITS)} | {
     word: n for n, word in enumerate(_ORDINALS)
@@ -30,8 +37,9 @@ _ROMAN_VALUES = {"i": 1, "v": 5, "x": 10, "l": 50}
 _WORD_PATTERN = "|".join(sorted((re.escape(w) for w in NUMBER_WORDS), key=len, reverse=True))
 NUMBER = rf"(?:\d{{1,4}}(?:\.\d{{1,3}})?½?|½|(?:{_WORD_PATTERN})|[ivxl]{{1,7}})"
 LABEL = (
-    r"(?:books?|bks?|bk|volumes?|vols?|vol|novels?|novella|band|buch|teil|folge|tome|tomo|livre|libro|libros|livro|deel|"
-    r"boek|bok|numbers?|nos?|no|nr|episodes?|ep|installments?|entry|story|case|year|parte|partie|том|книга|część|tom)"
+    r"(?:books?|bks?|bk|volumes?|vols?|vol|novels?|novella|band|buch|teil|folge|tome|tomo|livre|libro|libros|"
+    r"livro|deel|"
+    r"boek|bok|numbers?|nos?|no|nr|episodes?|ep|installments?|parte|partie|том|книга|część|tom)"
 )
 _PART = re.compile(
     rf"(?:\b(?:parts?|pt|part|teil)\.?\s*|(?<=\d)p)({NUMBER})(?:\s*(?:of|/|von|de)\s*(\d{{1,3}}))?", re.I

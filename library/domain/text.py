@@ -110,6 +110,11 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(fold(text).split())
 
 
+def word_set(text: str) -> frozenset[str]:
+    """The words of a text as a set: how lists of known words are written in this package."""
+    return frozenset(text.split())
+
+
 def is_latin(text: str) -> bool:
     """Whether the letters of a text are mostly Latin; true for text without letters."""
     letters = [c for c in text if c.isalpha()]

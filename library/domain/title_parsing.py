@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from library.domain.positions import LABEL, NUMBER, PartOf, Positions, parse_number, parse_positions
-from library.domain.text import fold, straighten
+from library.domain.positions import LABEL, NO_POSITION, NUMBER, PartOf, Positions, parse_number, parse_positions
+from library.domain.text import fold, straighten, word_set
 from library.domain.title_words import (
     ABRIDGED,
+    DERIVED,
     DESCRIPTOR,
     DRAMATISED,
     EDITION_TAIL,
@@ -39,7 +40,14 @@ _HASH = re.compile(rf"^(.*?)[\s,.:;-]*#\s*({_DIGIT_RANGE}|{NUMBER})\s*$", re.IGN
 _LABELLED = re.compile(rf"^(.*?)(?:[\s,:;-]+|\.\s+)({LABEL})\b\.?\s*#?\s*({_RANGE})(?:\s+of\s+\d+)?\s*$", re.IGNORECASE)
 _ONLY_LABELLED = re.compile(rf"^({LABEL})\b\.?\s*#?\s*({_RANGE})(?:\s+of\s+\d+)?\s*$", re.IGNORECASE)
 _OF_SERIES = re.compile(
-    rf"^(?:an?\s+|the\s+)?({LABEL})\b\.?\s*({_RANGE})\s+(?:of|in|from)\s+(?!\d)(.+)$|^(?:the\s+)?({NUMBER})\s+(?:book|novel|volume)\s+(?:of|in)\s+(.+)$",
+    rf"^(?:an?\s+|the\s+)?({LABEL})\b\.?\s*({_RANGE})\s+(?:of|in|from)\s+(?!\d)(.+)$|"
+    rf"^(?:the\s+)?({NUMBER})\s+(?:book|novel|volume)\s+(?:of|in)\s+(.+)$",
+    re.IGNORECASE,
+)
+# "Skin Game - A Novel of the Dresden Files, Book 15"; not "Tales of the City, #2", which is the series' name.
+_NOVEL_OF = re.compile(r"^an?\s+(?:novel|novella|short story|story|tale)\s+(?:of|from|in)\s+(?=the\s)", re.IGNORECASE)
+_FROM_SERIES = re.compile(
+    r"^(?:an?\s+)?(?:novels?|novellas?|short stor(?:y|ies)|stor(?:y|ies)|tales?)\s+(?:from|in)\s+(?=the\s)",
     re.IGNORECASE,
 )
 _BARE_NUMBER = re.compile(rf"^(.*\D)\s+({_DIGITS}(?:\s*-\s*{_DIGITS})?)\s*$")
@@ -47,8 +55,14 @@ _COLLECTIVE = re.compile(
     r"^(?!an?\s)(?=\S+\s).*\b(?:series|saga|cycle|trilogy|duology|quartet|collection|chronicles|sequence)$", re.I
 )
 # "Apollo 13", "Area 51": what a number after such a word says is no place in a series.
-_NUMBERED_THINGS = frozenset(
-    ["apollo", "area", "article", "room", "route", "flight", "chapter", "act", "scene", "number", "no", "channel", "district", "psalm", "section", "level", "day", "days", "hour", "hours", "platform", "apartment", "top", "of", "the", "and", "in", "at", "for", "to", "under", "over", "on", "plan", "class", "unit", "ward", "block", "cell", "bus", "train", "team", "formula", "code", "agent", "studio", "highway", "catch", "summer", "season", "seasons", "version", "size", "age", "about", "than", "by", "from", "with", "lot", "season", "league", "king", "kings", "pope", "henry", "richard", "louis", "edward", "george", "world", "terminal", "stage", "step", "phase", "sector", "gate", "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december", "pieces", "years"]
+_NUMBERED_THINGS = word_set(
+    """
+    apollo area article room route flight chapter act scene number no channel district psalm section level day days
+    hour hours platform apartment top of the and in at for to under over on plan class unit ward block cell bus
+    train team formula code agent studio highway catch summer season seasons version size age about than by from
+    with lot season league king kings pope henry richard louis edward george world terminal stage step phase sector
+    gate january february march april may june july august september october november december pieces years
+    """
 )
 
 
@@ -57,7 +71,7 @@ class Place:
     """A series and a place in it, as a title says it; the name or the place may be empty, not both."""
 
     series: str = ""
-    positions: Positions = Positions()
+    positions: Positions = NO_POSITION
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +105,15 @@ class ParsedTitle:
         return re.split(r":\s|\s-\s", self.title, maxsplit=1)[0].strip() or self.title
 
 
+def without_part(title: str) -> str:
+    """A title without its part: `The Way of Kings` of `The Way of Kings, Part 1`."""
+    match = _PART_TAIL.search(title)
+    return title[: match.start()] if match and match.start() > 0 else title
+
+
 def _tidy_series(name: str) -> str:
     name = name.strip(" ,;:-([{\"'") if name.strip(" ,;:-") else ""
-    name = re.sub(r"^(?:the\s+)?(?:series)\s*[:\-]\s*", "", name, flags=re.IGNORECASE)
+    name = _NOVEL_OF.sub("", name)
     return name if fold(name) and not set(fold(name).split()) <= GENERIC_SERIES else ""
 
 
@@ -111,7 +131,7 @@ def parse_place(text: str, *, bare_number: bool = False) -> Place | None:
     for pattern, number in ((_HASH, 2), (_LABELLED, 3)):
         if (match := pattern.match(text)) and (positions := parse_positions(match[number])):
             return Place(_tidy_series(match[1]), positions)
-    if bare_number and (match := _BARE_NUMBER.match(text)) and _tidy_series(match[1]):
+    if bare_number and (match := _BARE_NUMBER.match(text)) and _may_be_numbered(match[1]) and _tidy_series(match[1]):
         return Place(_tidy_series(match[1]), parse_positions(match[2]))
     return None
 
@@ -179,24 +199,21 @@ def _take_noise_tail(reading: _Reading) -> None:
 
 
 def _take_part_tail(reading: _Reading) -> None:
-    """Rule: "Title, Part 2" is a part of Title. Not "Part One" alone, nor "… of my life, part"."""
+    """Rule: "Title, Part 2" is a part of Title; the words stay in the title, which is the name of that part."""
     if reading.part is None and (match := _PART_TAIL.search(reading.text)) and match.start() > 0:
         part = _part(match[1], match[2])
         if part is not None:
-            reading.part, reading.text = part, reading.text[: match.start()]
+            reading.part = part
 
 
 def _take_descriptor(reading: _Reading) -> None:
     """Rule: a tag line such as "A LitRPG Adventure" is a subtitle, not the title."""
     pieces = re.split(r"(:\s+|\s+-\s+)", reading.text)
-    if len(pieces) >= 3 and DESCRIPTOR.match(pieces[-1]) and not _places_at_end(pieces[-1]):
+    tail = pieces[-1]
+    if len(pieces) >= 3 and DESCRIPTOR.match(tail) and not DERIVED.search(tail) and not parse_place(tail):
         head = "".join(pieces[:-2])
-        reading.subtitle = pieces[-1]
+        reading.subtitle = tail
         reading.text = head
-
-
-def _places_at_end(text: str) -> bool:
-    return parse_place(text) is not None
 
 
 def _take_series_tail(reading: _Reading) -> None:
@@ -206,6 +223,8 @@ def _take_series_tail(reading: _Reading) -> None:
         if not found or not head.strip():
             continue
         place = parse_place(tail, bare_number=separator == " - " and len(tail.split()) >= 3)
+        if separator == ": " and "#" in tail and not re.search(r"[,:]\s*#", tail):
+            continue  # "Batman: The Dark Knight Returns #1" is issue 1 of the whole
         if place is None or (separator in (", ", ". ") and not _OF_SERIES.match(tail.strip())):
             continue
         if place.series:
@@ -219,10 +238,12 @@ def _take_series_tail(reading: _Reading) -> None:
 
 
 def _take_collective_tail(reading: _Reading) -> None:
-    """Rule: "Title - Something Collection" names a series without a place."""
+    """Rule: "Title - Something Collection", "Title - Stories from the Something" name a series without a place."""
     head, found, tail = reading.text.rpartition(" - ")
-    if found and head.strip() and _COLLECTIVE.match(tail) and not reading.has_series:
-        reading.text, reading.places = head, (*reading.places, Place(_tidy_series(tail)))
+    named = _COLLECTIVE.match(tail) or _FROM_SERIES.match(tail)
+    if found and head.strip() and named and not reading.has_series:
+        series = _tidy_series(_FROM_SERIES.sub("", tail))
+        reading.text, reading.places = head, (*reading.places, Place(series))
 
 
 def _take_series_head(reading: _Reading) -> None:
@@ -254,10 +275,15 @@ def _take_label_head(reading: _Reading) -> None:
         reading.places, reading.text = (Place("", parse_positions(match[2])),), match[3]
 
 
+def _may_be_numbered(name: str) -> bool:
+    words = fold(name).split()
+    return bool(words) and words[-1] not in _NUMBERED_THINGS and not words[-1].isdigit()
+
+
 def _number_means_place(name: str, number: str) -> bool:
     """Whether a number without a label after a name can be a place: `Soul Gem Collector 4`, not `Apollo 13`."""
     words = fold(name).split()
-    if not words or words[-1] in _NUMBERED_THINGS or words[-1].isdigit() or re.search(r"[,\d]$", name):
+    if not _may_be_numbered(name) or re.search(r"[,\d]$", name):
         return False
     value = parse_number(number)
     if value is None or not 0 < value <= 40:
@@ -269,11 +295,15 @@ def _take_number_tail(reading: _Reading) -> None:
     """Rule: "Series, Vol. 2", "Series Book Two", "Series 4": the number is the title's own."""
     match = _LABELLED.match(reading.text) or _HASH.match(reading.text)
     if match and (positions := parse_positions(match[match.lastindex or 2])) and _tidy_series(match[1]):
-        reading.places += (Place(_tidy_series(match[1]), positions),)
+        name = _tidy_series(match[1])
+        if positions.is_range:
+            name = re.sub(r"\s+(?:omnibus|box(?:ed)? ?set|boxset|bundle)$", "", name, flags=re.IGNORECASE)
+        reading.places += (Place(name, positions),)
         reading.number_in_title, reading.text = True, match[1].rstrip(" ,;:-")
         return
     match = _BARE_NUMBER.match(reading.text)
-    if match and _number_means_place(match[1].rstrip(" -"), match[2]) and not match[1].rstrip().endswith("-"):
+    name = match[1].rstrip() if match else ""
+    if match and " - " not in name and not name.endswith("-") and _number_means_place(name, match[2]):
         reading.places += (Place(_tidy_series(match[1]), parse_positions(match[2])),)
         reading.number_in_title, reading.text = True, match[1].rstrip(" ,;:-")
 
@@ -322,7 +352,7 @@ def _without_author(text: str, author: str) -> str:
 
 @lru_cache(maxsize=65536)
 def _parse(title: str, author: str, known_series: tuple[str, ...]) -> ParsedTitle:
-    text = straighten(title)[:MAX_LENGTH]
+    text = re.sub(r"^(.+),\s+(The|An?)$", r"\2 \1", straighten(title)[:MAX_LENGTH])
     reading = _read(_without_author(text, author), known_series)
     named = [place for place in reading.places if place.series] or list(reading.places)
     place = named[0] if named else Place()

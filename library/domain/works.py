@@ -7,18 +7,21 @@ from functools import lru_cache
 from rapidfuzz import fuzz
 from rapidfuzz.distance import DamerauLevenshtein
 
+from library.domain.numerals import numerals
 from library.domain.positions import parse_positions
 from library.domain.text import fold, straighten
-from library.domain.title_parsing import ParsedTitle, parse_title
+from library.domain.title_parsing import ParsedTitle, parse_title, without_part
 from library.domain.title_words import AND_OTHERS, BUNDLE, DERIVED
 
 _ARTICLES = ("the ", "a ", "an ", "der ", "die ", "das ", "le ", "la ", "les ", "el ", "los ", "las ", "il ")
 _SERIES_TAIL = re.compile(
-    r"\s+(?:series|saga|trilogy|cycle|novels?|chronicles?|duology|quartet|sequence|tetralogy|quintet|books|mysteries|reihe|serie)$"
+    r"\s+(?:series|saga|trilogy|cycle|novels?|chronicles?|duology|quartet|sequence|tetralogy|quintet|books|"
+    r"mysteries|reihe|serie)$"
 )
 # Old titles go on after a comma: "Little Men, or Life at Plumfield".
 _SUBTITLE_AT = re.compile(
-    r"\s*:\s+|\s+-\s+|\s*;\s+|,\s+or,?\s+|,\s+and\s+how\s+|(?<=\w{3})\.\s+(?=[A-Z])|\?\s*:?\s+(?=An?\s)|\s*\(|\s+:|:$"
+    r"\s*:\s+|\s+-\s+|\s*;\s+|(?i:,\s+or,?\s+|,\s+and\s+how\s+)|(?<=\w{4})\.\s+(?=[A-Z])|\?\s*:?\s+(?=An?\s)"
+    r"|\.{3}[!?]?\s+|\s*\(|\s+:|:$"
 )
 
 
@@ -78,12 +81,21 @@ class _Face:
 def _face(title: str, author: str) -> _Face:
     parsed = parse_title(title, author=author)
     text = parsed.title
+    if parsed.part:
+        text = without_part(text)
     if author:
-        text = re.sub(rf"^{re.escape(straighten(author))}'s?\s+(?=\S)", "", text, flags=re.IGNORECASE)
+        name = re.escape(straighten(author))
+        text = re.sub(rf"^{name}'s?\s+(?=\S)|\s+of\s+{name}(?=$|\s*[:(])", "", text, flags=re.IGNORECASE)
     pieces = _SUBTITLE_AT.split(text, maxsplit=1)
     main = pieces[0] if fold(pieces[0]) else text
     rest = pieces[1] if len(pieces) > 1 and fold(pieces[0]) else ""
-    return _Face(parsed, _without_article(fold(text)), _without_article(fold(main)), fold(rest), straighten(title))
+    return _Face(parsed, _comparable(text), _comparable(main), numerals(fold(rest)), straighten(title))
+
+
+def _comparable(text: str) -> str:
+    """Folded, without article, numbers in digits, `and` left out: what two spellings of a title have in common."""
+    folded = _without_article(fold(re.sub(r"(?<=\d),(?=\d{3}\b)", "", text)))
+    return numerals(re.sub(r"(?<=\w) and (?=\w)", " ", folded))
 
 
 def _numbers(text: str) -> tuple[str, ...]:
@@ -101,11 +113,14 @@ def _close(a: str, b: str) -> bool:
         return False
     left, right = a.split(), b.split()
     if len(left) != len(right):
-        return fuzz.ratio(a, b) >= 97
+        return fuzz.ratio(a, b) >= 97 and abs(len(left) - len(right)) == 1
     differing = [(x, y) for x, y in zip(left, right, strict=True) if x != y]
     if len(differing) > max(1, len(left) // 4):
         return False
     if any(_ROMAN_END.fullmatch(x) or _ROMAN_END.fullmatch(y) for x, y in differing):
+        return False
+    # "The Jungle Book" and "The Jungle Books" are two books.
+    if any(x.removesuffix("s") == y.removesuffix("s") for x, y in differing):
         return False
     return all(
         DamerauLevenshtein.distance(x, y, score_cutoff=2) <= (1 if min(len(x), len(y)) < 8 else 2)
@@ -146,10 +161,13 @@ def _subtitle_judgement(a: _Face, b: _Face) -> Judgement:
     if not a.rest or not b.rest:
         rest = a.rest or b.rest
         longer = a if a.rest else b
-        if DERIVED.search(rest):
+        if DERIVED.search(rest) or DERIVED.search(longer.raw[len(longer.parsed.main_title) :]):
             return Judgement(False, 0.9, (f'"{longer.parsed.title}" is made from the work, not the work.',))
         return Judgement(True, 0.85, ("The titles agree; one leaves out the subtitle.",))
-    if a.rest.startswith(b.rest) or b.rest.startswith(a.rest) or fuzz.ratio(a.rest, b.rest) >= 80:
+    shorter, longer_rest = sorted((a.rest, b.rest), key=len)
+    if longer_rest.startswith(shorter + " ") and not longer_rest.removeprefix(shorter).strip().isdigit():
+        return Judgement(True, 0.85, ("Title and subtitle agree; one goes on.",))
+    if fuzz.ratio(a.rest, b.rest) >= 80:
         if _numbers(a.rest) != _numbers(b.rest):
             return Judgement(False, 0.9, ("The numbers in the subtitles differ.",))
         return Judgement(True, 0.9, ("Title and subtitle agree.",))
@@ -177,9 +195,18 @@ def judge_works(a: str, b: str, *, author: str = "") -> Judgement:
         return Judgement(False, 0.9, ("One is a collection or set.",))
     if _close(left.main, right.main):
         return _subtitle_judgement(left, right)
+    if _goes_on(left, right):
+        return Judgement(True, 0.8, ("One gives the older, longer form of the title.",))
     if _is_subtitle_alone(left, right):
         return Judgement(True, 0.7, ("One gives only the part after the colon.",))
     return Judgement(False, 0.95, ("The titles differ.",))
+
+
+def _goes_on(a: _Face, b: _Face) -> bool:
+    """`Uncle Tom's Cabin or Life Among the Lowly`, `… Written by Herself`: old title pages say the same twice."""
+    shorter, longer = sorted((a.whole, b.whole), key=len)
+    rest = longer.removeprefix(shorter)
+    return rest != longer and re.match(r" (?:or|written by|as told|being) ", rest) is not None
 
 
 def _is_subtitle_alone(a: _Face, b: _Face) -> bool:
