@@ -53,6 +53,10 @@ def test_first_reading_gives_every_item_in_full_once(server: FakeAudiobookshelf)
     assert batch_sizes(server) == [50, 50, 20]
 
 
+def test_a_page_size_of_nothing_still_ends(server: FakeAudiobookshelf) -> None:
+    assert len(read(server, page_size=0)) == 120
+
+
 def test_second_reading_fetches_only_what_changed(server: FakeAudiobookshelf) -> None:
     known = fingerprints(read(server))
     assert isinstance(server.items, SyntheticItems)

@@ -203,11 +203,12 @@ def test_capabilities_say_what_gives_anything(any_provider: tuple[CatalogueProvi
     assert KNOWN_PROVIDERS[provider.name].capabilities == provider.capabilities
 
 
+@pytest.mark.parametrize("author", ["Prolific WRITER", "Writer, Prolific"])
 @pytest.mark.parametrize("name", WITH_AUTHORS)
-def test_all_books_of_an_author_over_several_pages(name: str) -> None:
+def test_all_books_of_an_author_over_several_pages(name: str, author: str) -> None:
     works = [*many_works(130), Work(1, "By Another", "Prolific Writersson")]
     with FakeProviders(works) as server:
-        titles = [book.title for book in make(name, server).find_author_books("Prolific WRITER")]
+        titles = [book.title for book in make(name, server).find_author_books(author)]
     assert len(titles) == len(set(titles))
     assert sorted(titles) == sorted(work.title for work in works[:-1])
 
@@ -463,6 +464,9 @@ def test_the_public_addresses_are_the_defaults() -> None:
         ("google", {"min_interval": "often"}, "min_interval"),
         ("hardcover", {"token": ""}, "token"),
         ("audiobookshelf", {}, "base_url"),
+        ("openlibrary", {"base_url": "openlibrary.org"}, "base_url"),
+        ("hardcover", {"token": 7}, "token"),
+        ("audible", {"region": ["us"]}, "region"),
     ],
 )
 def test_settings_that_are_wrong_are_named(name: str, settings: dict[str, Any], field: str) -> None:
