@@ -35,6 +35,8 @@ from library.clients.provider_base import (
     kind_of,
     minutes,
     name_key,
+    name_words,
+    person_key,
     places,
     plain,
     position_text,
@@ -89,17 +91,17 @@ class Audible(Provider):
         """The series of that name, without their entries, which `get_series` gives by `provider_id`."""
         region = self.region
         rows = self._search({"keywords": f"{name} {author}".strip(), "num_results": PAGE}, region)
-        wanted = name_key(name)
+        wanted = set(name_words(name))
         found: dict[str, CatalogueSeries] = {}
         for row in rows:
             authors = writers(values_of(row.get("authors"), "name"))
             own = [row] if text(row.get("content_delivery_type")) == SERIES else []
             for series in (*own, *mappings(row.get("series"))):
                 asin, title = text(series.get("asin")).upper(), plain(series.get("title"))
-                if asin and asin not in found and wanted in name_key(title):
+                if asin and asin not in found and wanted <= set(name_words(title)):
                     found[asin] = CatalogueSeries(self.name, asin, title, authors, raw=series)
         # The name itself before longer names that hold it.
-        return sorted(found.values(), key=lambda one: name_key(one.name) != wanted)
+        return sorted(found.values(), key=lambda one: name_key(one.name) != name_key(name))
 
     def get_series(self, provider_id: str, *, region: str = "") -> CatalogueSeries | None:
         """The series and its books in the shop's order. A book that the shop does not show any more keeps its title."""
@@ -135,7 +137,7 @@ class Audible(Provider):
 
     def find_author_books(self, author: str) -> Iterator[CatalogueBook]:
         """What the shop lists under the author, the newest first; pages are fetched as they are drawn."""
-        wanted = name_key(author)
+        wanted = person_key(author)
         seen: set[str] = set()
         for page in range(PAGES):
             question = {"author": author, "num_results": PAGE, "page": page, "products_sort_by": "-ReleaseDate"}
@@ -143,7 +145,7 @@ class Audible(Provider):
             new = [row for row in rows if text(row.get("asin")) not in seen]
             seen.update(text(row.get("asin")) for row in new)
             for book in self._books(new, self.region):
-                if wanted in {name_key(name) for name in book.authors}:
+                if wanted in {person_key(name) for name in book.authors}:
                     yield book
             if not new or len(rows) < PAGE:
                 return

@@ -20,7 +20,7 @@ from library.clients.provider_base import (
     identifiers_of,
     isbn_identifiers,
     kind_of,
-    name_key,
+    person_key,
     plain,
     writers,
 )
@@ -62,7 +62,7 @@ class GoogleBooks(Provider):
         for page in range(PAGES):
             rows = self._search(f"inauthor:{_quoted(author)}", PAGE, start=page * PAGE)
             for book in _books(rows):
-                if book.provider_id not in seen and name_key(author) in {name_key(name) for name in book.authors}:
+                if book.provider_id not in seen and person_key(author) in {person_key(name) for name in book.authors}:
                     seen.add(book.provider_id)
                     yield book
             if len(rows) < PAGE:

@@ -23,7 +23,7 @@ from library.clients.provider_base import (
     identifiers_of,
     isbn_identifiers,
     kind_of,
-    name_key,
+    person_key,
     places,
     plain,
     position_text,
@@ -109,7 +109,7 @@ class Hardcover(Provider):
         for row in self._search(name, "Series"):
             identity, title = text(row.get("id")), plain(row.get("name"))
             authors = writers([text(row.get("author_name")) or text(mapping(row.get("author")).get("name"))])
-            other = author and authors and name_key(author) not in {name_key(one) for one in authors}
+            other = author and authors and person_key(author) not in {person_key(one) for one in authors}
             if identity.isdigit() and title and not other:
                 found.append(CatalogueSeries(self.name, identity, title, authors, raw=row))
         return found
@@ -133,7 +133,7 @@ class Hardcover(Provider):
 
     def find_author_books(self, author: str) -> Iterator[CatalogueBook]:
         """The books that the person wrote (not those narrated or translated), at most 1,000."""
-        people = [row for row in self._search(author, "Author") if name_key(author) in _names_of(row)]
+        people = [row for row in self._search(author, "Author") if person_key(author) in _names_of(row)]
         identity = next((text(row.get("id")) for row in people if text(row.get("id")).isdigit()), "")
         for page in range(PAGES if identity else 0):
             variables = {"id": int(identity), "limit": PAGE, "offset": page * PAGE}
@@ -184,7 +184,7 @@ class Hardcover(Provider):
 
 
 def _names_of(row: Mapping[str, Any]) -> set[str]:
-    return {name_key(name) for name in (text(row.get("name")), *texts(row.get("alternate_names")))}
+    return {person_key(name) for name in (text(row.get("name")), *texts(row.get("alternate_names")))}
 
 
 def _credited(rows: object, deed: str) -> tuple[str, ...]:

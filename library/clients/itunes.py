@@ -16,7 +16,7 @@ from library.clients.provider_base import (
     dramatised,
     identifiers_of,
     kind_of,
-    name_key,
+    person_key,
     plain,
     writers,
 )
@@ -59,7 +59,9 @@ class Itunes(Provider):
         """The audiobooks of the artist of that name, at most 200."""
         question = {"term": author, "entity": "audiobookAuthor", "attribute": "authorTerm", "limit": FOUND}
         rows = self._ask("/search", question, self.region)
-        ids = [whole(row.get("artistId")) for row in rows if name_key(text(row.get("artistName"))) == name_key(author)]
+        ids = [
+            whole(row.get("artistId")) for row in rows if person_key(text(row.get("artistName"))) == person_key(author)
+        ]
         for artist in list(dict.fromkeys(one for one in ids if one))[:1]:
             found = self._ask("/lookup", {"id": artist, "entity": "audiobook", "limit": AUTHOR_BOOKS}, self.region)
             yield from _books(found, self.region)

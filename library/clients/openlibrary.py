@@ -20,7 +20,7 @@ from library.clients.provider_base import (
     identifiers_of,
     isbn_identifiers,
     kind_of,
-    name_key,
+    person_key,
     places,
     plain,
     writers,
@@ -81,11 +81,11 @@ class OpenLibrary(Provider):
 
     def _author_key(self, author: str) -> str:
         shape = self._get_object("/search/authors.json", {"q": author, "limit": 20}, absent=())
-        wanted = name_key(author)
+        wanted = person_key(author)
         rows = [
             row
             for row in self._rows(shape, "docs")
-            if wanted in {name_key(name) for name in (text(row.get("name")), *texts(row.get("alternate_names")))}
+            if wanted in {person_key(name) for name in (text(row.get("name")), *texts(row.get("alternate_names")))}
         ]
         rows.sort(key=lambda row: whole(row.get("work_count")) or 0, reverse=True)
         keys = (text(row.get("key")).rpartition("/")[2] for row in rows)

@@ -20,7 +20,8 @@ ISBN = re.compile(r"(?:97[89])?\d{9}[\dX]")
 # A person whom a catalogue lists among the authors for another deed: "Jay Rubin - translator".
 ROLE = re.compile(
     r"(?i)\s+[-–]\s+(?:translat|transl\b|trans\b|foreword|introduct|intro\b|editor|edited|afterword|adapt|contribut|"
-    r"illustrat|preface|notes|narrat|compil|director|producer|essay|commentary)[\w\s/,-]*\.?$"
+    r"illustrat|preface|notes|narrat|compil|director|producer|essay|commentary|übersetz|herausgeb|vorwort|traduc|tradutt)"
+    r"[\w\s/,-]*\.?$"
 )
 PART = re.compile(r"(?i)\(\s*(?:part\s+)?\d+\s+of\s+\d+\s*\)|\bpart\s+\d+\s+of\s+\d+\b")
 RANGE = re.compile(r"^\s*\d+(?:\.\d+)?\s*[-–]\s*\d+(?:\.\d+)?\s*$")
@@ -217,7 +218,18 @@ def minutes(value: float | None) -> int | None:
     return round(value * 60) if value and value > 0 else None
 
 
-def name_key(name: str) -> str:
-    """A name to compare by: no accents, case, punctuation or spaces between initials."""
+def name_words(name: str) -> list[str]:
+    """The words of a name without accents, case and punctuation."""
     bare = "".join(one for one in unicodedata.normalize("NFKD", name) if not unicodedata.combining(one))
-    return "".join(re.findall(r"\w+", bare.casefold()))
+    return re.findall(r"\w+", bare.casefold())
+
+
+def name_key(name: str) -> str:
+    """A name to compare by, which does not care for spaces between initials either."""
+    return "".join(name_words(name))
+
+
+def person_key(name: str) -> str:
+    """As `name_key`, with `Last, First` the same as `First Last`."""
+    last, comma, first = name.partition(",")
+    return name_key(f"{first} {last}" if comma and first.strip() else name)

@@ -117,6 +117,9 @@ def build_provider(name: str, settings: Mapping[str, Any] | None = None, **optio
     allowed = {"base_url", "min_interval", *info.required, *info.optional}
     wrong = {key: f"{info.title} has no such setting." for key in given if key not in allowed}
     wrong |= {key: f"{info.title} needs this." for key in info.required if key not in given}
+    wrong |= {key: "Text is needed." for key in given if key != "min_interval" and not isinstance(given[key], str)}
+    if "base_url" in given and not str(given["base_url"]).startswith(("http://", "https://")):
+        wrong["base_url"] = "An address that begins with http:// or https:// is needed."
     if "min_interval" in given and not _is_interval(given["min_interval"]):
         wrong["min_interval"] = "A number of seconds, 0 or more, is needed."
     if info.regions and given.get("region", info.regions[0]) not in info.regions:

@@ -92,7 +92,7 @@ class FakeServer:
         self.faults: list[Fault] = []
         self.lock = threading.RLock()
         self._server = _Server((host, port), _handler_of(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.005,), daemon=True)
 
     @property
     def url(self) -> str:
@@ -104,6 +104,12 @@ class FakeServer:
 
     def paths(self, method: str = "") -> list[str]:
         return [one.path for one in self.requests if not method or one.method == method]
+
+    def reset(self) -> None:
+        """Forget what was asked, and switch the faults off."""
+        with self.lock:
+            self.requests.clear()
+            self.faults.clear()
 
     def start(self) -> Self:
         self._thread.start()

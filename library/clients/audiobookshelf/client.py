@@ -4,6 +4,7 @@ Protocol: the server's own source from 2.8 to 2.36; checked against recordings o
 """
 
 import time
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +17,7 @@ from library.clients.audiobookshelf.items import (
     ItemReader,
     item_id,
     listing_of,
+    no_such_library,
     not_audiobookshelf,
     relative_path,
 )
@@ -169,7 +171,7 @@ class AudiobookshelfClient:
         `on_progress(done, total)` is called after each page.
         """
         return ItemReader(
-            self._session, quote(library_id), page_size=page_size, known=known or {}, on_progress=on_progress
+            self._session, quote(library_id, safe=""), page_size=page_size, known=known or {}, on_progress=on_progress
         ).read()
 
     def get_item(self, item_id: str) -> CopyFacts | None:
@@ -191,16 +193,16 @@ class AudiobookshelfClient:
 
         The server cannot filter by path, so the items are walked, the newest first; `newest` bounds how many.
         """
-        wanted = rel_path.strip("/")
-        reader = ItemReader(self._session, quote(library_id), page_size=page_size, known={}, on_progress=None)
+        wanted = _same_path(rel_path.strip("/"))
+        reader = ItemReader(self._session, quote(library_id, safe=""), page_size=page_size, known={}, on_progress=None)
         page = 0
-        while newest is None or page * page_size < newest:
+        while newest is None or page * reader.page_size < newest:
             rows, total = reader.page(page, newest_first=True)
             for row in rows:
-                if relative_path(row) == wanted and row.get("isMissing") is not True:
+                if _same_path(relative_path(row)) == wanted and row.get("isMissing") is not True:
                     return self.get_item(item_id(row))
             page += 1
-            if not rows or page * page_size >= total:
+            if not rows or page * reader.page_size >= total:
                 break
         return None
 
@@ -221,7 +223,7 @@ class AudiobookshelfClient:
     def scan(self, library_id: str) -> None:
         """Ask for a scan, which needs an administrator. It runs on; a request during a scan changes nothing."""
         self._last_scans[library_id] = self._library_now(library_id).last_scan
-        self._order(f"/api/libraries/{quote(library_id)}/scan", {}, "scan a library")
+        self._order(f"/api/libraries/{quote(library_id, safe='')}/scan", {}, "scan a library")
 
     def wait_for_scan(
         self, library_id: str, *, timeout: float = 600.0, sleep: Callable[[float], None] = time.sleep
@@ -262,12 +264,7 @@ class AudiobookshelfClient:
                 http_status=403,
             )
         if answer.status == 404:
-            raise Rejected(
-                f"{SERVICE} has no such library any more. Choose its libraries again in the settings.",
-                service=SERVICE,
-                code="upstream_not_found",
-                http_status=404,
-            )
+            raise no_such_library()
 
     def _is_scanning(self, library_id: str) -> bool:
         tasks = mapping(self._session.call("GET", "/api/tasks", attempts=3).json()).get("tasks")
@@ -279,9 +276,18 @@ class AudiobookshelfClient:
         )
 
     def _library_now(self, library_id: str) -> AbsLibrary:
-        answer = self._session.call("GET", f"/api/libraries/{quote(library_id)}", attempts=3)
+        answer = self._session.call(
+            "GET", f"/api/libraries/{quote(library_id, safe='')}", accept=(200, 404), attempts=3
+        )
+        if answer.status == 404:
+            raise no_such_library()
         shape = mapping(answer.json())
         return _library(mapping(shape.get("library")) or shape)
+
+
+def _same_path(path: str) -> str:
+    """A path to compare by: file systems differ in how they compose accents."""
+    return unicodedata.normalize("NFC", path)
 
 
 def _library(row: Mapping[str, Any]) -> AbsLibrary:

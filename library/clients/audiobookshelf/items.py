@@ -38,7 +38,7 @@ class ItemReader:
     ) -> None:
         self.session = session
         self.library_id = library_id
-        self.page_size = page_size
+        self.page_size = max(1, page_size)  # 0 means everything at once to the server
         self.known = known
         self.on_progress = on_progress
         self.handled: set[str] = set()
@@ -98,12 +98,7 @@ class ItemReader:
             attempts=3,
         )
         if answer.status == 404:
-            raise Rejected(
-                f"{SERVICE} has no such library any more. Choose its libraries again in the settings.",
-                service=SERVICE,
-                code="upstream_not_found",
-                http_status=404,
-            )
+            raise no_such_library()
         return listing_of(answer)
 
     def _deliver(self, rows: list[Mapping[str, Any]]) -> Iterator[SeenItem | CopyFacts]:
@@ -111,7 +106,7 @@ class ItemReader:
         changed: list[Mapping[str, Any]] = []
         files = 0
         for row in rows:
-            if self.known.get(item_id(row)) == updated_at(row):
+            if updated_at(row) and self.known.get(item_id(row)) == updated_at(row):
                 yield seen(row)
                 continue
             weight = whole(row.get("numFiles")) or 1
@@ -189,6 +184,15 @@ def not_audiobookshelf(what: str) -> Malformed:
     return Malformed(
         f"The answer is not the list of {what} that {SERVICE} gives. Does the address lead to Audiobookshelf itself?",
         service=SERVICE,
+    )
+
+
+def no_such_library() -> Rejected:
+    return Rejected(
+        f"{SERVICE} has no such library any more. Choose its libraries again in the settings.",
+        service=SERVICE,
+        code="upstream_not_found",
+        http_status=404,
     )
 
 

@@ -185,8 +185,8 @@ def test_a_server_that_is_not_set_up(server: FakeAudiobookshelf) -> None:
     ("fault", "error", "says"),
     [
         (Fault("drop"), Unavailable, "cannot be reached"),
-        (Fault("slow", seconds=0.6), Unavailable, "did not answer in time"),
-        (Fault("drip", seconds=0.6), Unavailable, "took more than"),
+        (Fault("slow", seconds=0.15), Unavailable, "did not answer in time"),
+        (Fault("drip", seconds=0.15), Unavailable, "took more than"),
         (Fault("html"), Malformed, "web page"),
         (Fault("status", status=401, body="Unauthorized"), Rejected, "refused"),
         (Fault("status", status=404, body="<html>"), Rejected, "404"),
@@ -197,8 +197,9 @@ def test_a_server_that_is_not_set_up(server: FakeAudiobookshelf) -> None:
 )
 def test_faults_at_the_door(server: FakeAudiobookshelf, fault: Fault, error: type[ExternalAPIError], says: str) -> None:
     server.faults.append(fault)
+    hasty = {"timeout": (0.05, 0.05), "deadline_seconds": 0.05} if fault.kind in ("slow", "drip") else {}
     with pytest.raises(error, match=says):
-        client_of(server, token=API_KEY, timeout=(0.3, 0.3), deadline_seconds=0.4).check()
+        client_of(server, token=API_KEY, **hasty).check()
 
 
 def test_nobody_is_listening() -> None:

@@ -1,5 +1,6 @@
 """Asking for a scan, and finding a new book by the server's own account."""
 
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,13 @@ def test_a_folder_that_goes_away_stays_listed_as_missing(tmp_path: Path) -> None
         assert client.find_item_by_path(LIBRARY_ID, "Jane Austen/Emma") is None
 
 
+def test_a_path_is_the_same_however_its_accents_are_composed(tmp_path: Path) -> None:
+    make_book(tmp_path, unicodedata.normalize("NFD", "Émile Zola"), "Nana", "n.mp3")
+    with FakeAudiobookshelf(folder=tmp_path) as server:
+        client = AudiobookshelfClient(server.url, token=API_KEY)
+        assert client.find_item_by_path(LIBRARY_ID, unicodedata.normalize("NFC", "Émile Zola/Nana"))
+
+
 def test_waiting_ends_at_its_time_limit(tmp_path: Path) -> None:
     with FakeAudiobookshelf(folder=tmp_path, scan_seconds=30) as server:
         clock = Clock(server, finish=False)
@@ -134,7 +142,7 @@ def test_a_reader_may_not_scan(tmp_path: Path) -> None:
 def test_a_library_that_is_gone(tmp_path: Path) -> None:
     with FakeAudiobookshelf(folder=tmp_path) as server:
         client = AudiobookshelfClient(server.url, token=API_KEY)
-        with pytest.raises(Rejected):
+        with pytest.raises(Rejected, match="no such library"):
             client.scan("nonsense")
         with pytest.raises(Rejected, match="no such library"):
             list(client.iter_items("nonsense"))
