@@ -72,7 +72,7 @@ def _check_entry(row: _Row, entry: _Row, recordings: Mapping[str, _Row]) -> Iter
         yield f"position {entry['position']} is not a number or a range"
     if ("-" in entry["position"]) != (kind == "omnibus") and kind != "volume":
         yield "a range is an omnibus and an omnibus has a range"
-    if not -800 <= entry.get("year", 1900) <= 2000:
+    if not -800 <= entry.get("year", 1900) <= 2100:
         yield f"year {entry['year']} cannot be"
     ids = (*entry["recordings"], *entry.get("parts", ()))
     if stray := set(entry.get("title_differs", ())) - set(ids):

@@ -72,7 +72,12 @@ AUTHOR_NAMES = {
     "Publius (Ovid) Ovidius Naso": "Publius Ovidius Naso (Ovid)",
     "Samuel R. Delaney": "Samuel R. Delany",
 }
-TITLES_BY_ID = {"newspaper_articles_twain_1011_librivox": "Newspaper Articles by Mark Twain"}
+TITLES_BY_ID = {
+    "newspaper_articles_twain_1011_librivox": "Newspaper Articles by Mark Twain",
+    "short_story_047_1102_librivox": "Short Story Collection Vol. 047",
+}
+# Not the identifier of a recording: it would have us download something else.
+WRONG_IDS = frozenset({"publicdomain"})
 
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]+")
 _SLUG_ARTICLE = re.compile(r"(the|an|a|das|der|die|de|een|ein|eine|het|le|la|les|el|los|las|il)-(?=.)")
@@ -105,7 +110,11 @@ def clean_recordings(rows: Iterable[Mapping[str, Any]]) -> list[Recording]:
     kept: dict[str, Recording] = {}
     for row in rows:
         recording = clean_row(row)
-        if not recording["id"] or ("runtime" not in recording and recording["id"] in kept):
+        if (
+            not recording["id"]
+            or recording["id"] in WRONG_IDS
+            or ("runtime" not in recording and recording["id"] in kept)
+        ):
             continue
         if recording["id"] not in kept or "runtime" not in kept[recording["id"]]:
             kept[recording["id"]] = recording

@@ -1,9 +1,11 @@
 """The shipped series hold what checks.py demands, and the checks can fail."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from library.catalogue import build
 from library.catalogue.checks import find_problems, parse_position, resembles
@@ -34,6 +36,25 @@ def test_shipped_series_have_no_problems() -> None:
 
 def test_shipped_series_are_built_from_their_sources() -> None:
     assert build.SERIES_FILE.read_bytes() == build.pack(build.read_series()), "run python -m library.catalogue.build"
+
+
+def test_the_figures_in_the_documentation_are_those_of_the_data() -> None:
+    recordings, all_series = build.read_recordings(), build.read_series()
+    entries = [found for row in all_series for found in row["entries"]]
+    held = [[*found["recordings"], *found.get("parts", ())] for found in entries]
+    figures = {
+        "recordings": len(recordings),
+        "works": len({row["work"] for row in recordings.values()}),
+        "languages": len({row["language"] for row in recordings.values()}),
+        "series": len(all_series),
+        "entries": len(entries),
+        "entries without a recording": sum(not keys for keys in held),
+        "recordings in a series": len({key for keys in held for key in keys}),
+    }
+    text = (Path(settings.BASE_DIR) / "docs" / "catalogue.md").read_text("utf-8")
+    assert [
+        f"| {name} | {number:,} |" for name, number in figures.items() if f"| {name} | {number:,} |" not in text
+    ] == []
 
 
 def test_a_good_series_has_no_problem() -> None:
