@@ -14,7 +14,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -176,11 +176,13 @@ def start_transmission(tmp_path: Path, *, name: str = "transmission") -> Daemon:
     return Daemon(url, USERNAME, PASSWORD, save_path, command, home, _answers, peer_port).start()
 
 
-def start_opentracker(tmp_path: Path, *, name: str = "opentracker") -> Daemon:
-    """A tracker; announce to `url` + "/announce"."""
+def start_opentracker(tmp_path: Path, allowed: Iterable[str], *, name: str = "opentracker") -> Daemon:
+    """A tracker for the torrents with these infohashes; announce to `url` + "/announce"."""
     home, port = tmp_path / name, free_port()
     home.mkdir(parents=True, exist_ok=True)
+    home.chmod(0o755)
+    (home / "allowed").write_text("".join(f"{infohash}\n" for infohash in allowed))
     command = [_program("opentracker"), "-i", "127.0.0.1", "-p", str(port), "-P", str(port), "-d", str(home)]
-    if os.getuid() == 0:
-        command += ["-u", "nobody"]
+    # Started by root, it makes its folder the root of its world and becomes another user.
+    command += ["-u", "nobody", "-w", "/allowed"] if os.getuid() == 0 else ["-w", str(home / "allowed")]
     return Daemon(f"http://127.0.0.1:{port}", "", "", home, command, home, _answers, port).start()

@@ -13,6 +13,7 @@ from acquisition.clients.transmission import TransmissionClient
 from acquisition.domain.bencode import encode
 from acquisition.domain.facts import AddOptions, ClientDownload, ClientState, Payload
 from acquisition.domain.torrents import parse_torrent
+from acquisition.tests.fake_http import Files
 from acquisition.tests.fake_indexers import make_torrent
 from config.errors import Rejected, Unavailable
 from integration.daemons import Daemon, start_opentracker, start_qbittorrent, start_transmission
@@ -187,25 +188,41 @@ def test_a_crash_of_the_client_is_an_outage_and_its_torrents_are_found_again(tmp
         daemon.stop()
 
 
-def test_a_book_travels_from_one_client_to_the_other(tmp_path: Path) -> None:
-    tracker = start_opentracker(tmp_path)
-    seeder, leecher = start_transmission(tmp_path), start_qbittorrent(tmp_path)
+@pytest.mark.parametrize("start, connect", [(start_qbittorrent, qbittorrent), (start_transmission, transmission)])
+def test_a_book_arrives_from_a_web_seed(
+    start: Callable[..., Daemon], connect: Callable[..., Client], tmp_path: Path
+) -> None:
+    """As the Internet Archive seeds its torrents: there is no peer, and the download completes all the same."""
+    with Files() as web:
+        web.files = {f"/items/Emma/{path}": body for path, body in CONTENT.items()}
+        data = make_torrent("Emma", CONTENT, web_seed=f"{web.url}/items/")
+        daemon = start(tmp_path)
+        try:
+            client = connect(daemon)
+            ref = client.add(Payload(torrent=data), AddOptions(tag="want", seeding_time_minutes=4320))
+            eventually(lambda: only(client).state is ClientState.COMPLETE, 60)
+            found = only(client, "want")
+            assert (found.ref, found.progress, found.downloaded_bytes) == (ref, 1.0, 505_000)
+            assert {file.path: file.progress for file in client.files(ref)} == {f"Emma/{path}": 1.0 for path in CONTENT}
+            for path, body in CONTENT.items():
+                assert (Path(found.content_path) / path).read_bytes() == body
+        finally:
+            daemon.stop()
+
+
+def test_the_tracker_knows_who_seeds(tmp_path: Path) -> None:
+    tracker, seeder = start_opentracker(tmp_path, [REF]), start_transmission(tmp_path)
     try:
         for path, body in CONTENT.items():
             target = seeder.save_path / "Emma" / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(body)
-        data = make_torrent("Emma", CONTENT, announce=f"{tracker.url}/announce")
-        source, sink = transmission(seeder), qbittorrent(leecher)
-        source.add(Payload(torrent=data), AddOptions(tag="seed"))
-        eventually(lambda: only(source).state is ClientState.COMPLETE, 30)
-        ref = sink.add(Payload(torrent=data), AddOptions(tag="want", seeding_time_minutes=4320))
-        eventually(lambda: only(sink).state is ClientState.COMPLETE, 60)
-        found = only(sink, "want")
-        assert (found.ref, found.progress, found.downloaded_bytes) == (ref, 1.0, 505_000)
-        assert {file.path: file.progress for file in sink.files(ref)} == {f"Emma/{path}": 1.0 for path in CONTENT}
-        for path, body in CONTENT.items():
-            assert (Path(found.content_path) / path).read_bytes() == body
+        client = transmission(seeder)
+        client.add(
+            Payload(torrent=make_torrent("Emma", CONTENT, announce=f"{tracker.url}/announce")), AddOptions(tag="s")
+        )
+        eventually(lambda: only(client).state is ClientState.COMPLETE, 30)
+        eventually(lambda: only(client).seeders == 1, 30)
     finally:
-        for daemon in (leecher, seeder, tracker):
-            daemon.stop()
+        seeder.stop()
+        tracker.stop()

@@ -29,11 +29,12 @@ from config.errors import ExternalAPIError, Malformed, Rejected, Unavailable
 LABELS_SINCE, LABELS_ON_ADD_SINCE = 16, 17  # RPC versions of 3.00 and 4.0
 MODE_GLOBAL, MODE_OWN, MODE_UNLIMITED = 0, 1, 2
 LOCAL_ERROR = 3
-FIELDS = (
-    "id hashString name status error errorString isFinished isStalled downloadDir totalSize sizeWhenDone leftUntilDone "
-    "percentDone metadataPercentComplete rateDownload eta uploadRatio secondsSeeding labels trackerStats"
-).split()
-FILE_FIELDS = "id hashString files fileStats".split()
+FIELDS = [
+    *("id", "hashString", "name", "status", "error", "errorString", "isFinished", "isStalled", "downloadDir"),
+    *("totalSize", "sizeWhenDone", "leftUntilDone", "percentDone", "metadataPercentComplete", "rateDownload"),
+    *("eta", "uploadRatio", "secondsSeeding", "labels", "trackerStats"),
+]
+FILE_FIELDS = ["id", "hashString", "files", "fileStats"]
 STATES = {
     0: ClientState.PAUSED,
     1: ClientState.CHECKING,
@@ -44,7 +45,7 @@ STATES = {
     6: ClientState.DOWNLOADING,
 }
 # The library writes whole requests, which hold passkeys, and its address, which holds the password, to its log.
-SILENT = logging.Logger("acquisition.clients.transmission.silent", logging.CRITICAL + 1)  # noqa: LOG001
+SILENT = logging.Logger("acquisition.clients.transmission.silent", logging.CRITICAL + 1)
 
 
 def split_address(url: str, *, service: str) -> dict[str, Any]:
@@ -143,7 +144,8 @@ class TransmissionClient:
 
     def _rows(self, fields: builtins.list[str], refs: builtins.list[str]) -> builtins.list[Mapping[str, Any]]:
         with self._translated():
-            return [torrent.fields for torrent in self._rpc.get_torrents(refs or None, arguments=fields)]
+            ids: builtins.list[int | str] = [*refs]
+            return [torrent.fields for torrent in self._rpc.get_torrents(ids or None, arguments=fields)]
 
     def _ref(self, ref: str) -> str:
         text = checked_ref(ref, service=self.name)
@@ -179,9 +181,12 @@ class TransmissionClient:
             raise Unavailable(f"{self.name} does not know the files of this torrent yet.", service=self.name)
         if not want:
             raise Rejected("At least one file of a torrent must be wanted.", service=self.name, code="nothing_wanted")
-        # An empty list means every file to Transmission, so it is left out.
-        chosen = {key: value for key, value in (("files_unwanted", skip), ("files_wanted", want)) if value}
-        self._do(ref, lambda rpc, own: rpc.change_torrent(own, **chosen))
+
+        def change(rpc: transmission_rpc.Client, own: str) -> None:
+            # An empty list means every file to Transmission, so it is left out.
+            rpc.change_torrent(own, files_unwanted=skip or None, files_wanted=want)
+
+        self._do(ref, change)
 
     def start(self, ref: str) -> None:
         self._do(ref, lambda rpc, own: rpc.start_torrent(own))
@@ -195,9 +200,13 @@ class TransmissionClient:
         A wish for a time of seeding switches off the limit on idle seeding, which would cut it short.
         """
         mode = MODE_GLOBAL if ratio is None else MODE_UNLIMITED if ratio < 0 else MODE_OWN
-        own_limit = {"seed_ratio_limit": ratio} if mode == MODE_OWN else {}
+        limit = ratio if mode == MODE_OWN else None
         idle = MODE_GLOBAL if seeding_minutes is None else MODE_UNLIMITED
-        self._do(ref, lambda rpc, own: rpc.change_torrent(own, seed_ratio_mode=mode, seed_idle_mode=idle, **own_limit))
+
+        def change(rpc: transmission_rpc.Client, own: str) -> None:
+            rpc.change_torrent(own, seed_ratio_mode=mode, seed_ratio_limit=limit, seed_idle_mode=idle)
+
+        self._do(ref, change)
 
     def remove(self, ref: str, *, delete_files: bool) -> None:
         """Remove one torrent; one that is not there is no error."""
@@ -282,10 +291,10 @@ def read_state(row: Mapping[str, Any]) -> ClientState:
     status = row.get("status")
     if row.get("error") == LOCAL_ERROR:
         return ClientState.ERROR
-    if status in (1, 2):
-        return ClientState.CHECKING
     if not row.get("totalSize") or (_number(row.get("metadataPercentComplete")) or 0.0) < 1:
         return ClientState.PAUSED if status == 0 else ClientState.FETCHING_METADATA
+    if status in (1, 2):
+        return ClientState.CHECKING
     if row.get("leftUntilDone") == 0 and status in (0, 5, 6):
         return ClientState.COMPLETE
     if status == 4 and row.get("isStalled"):
