@@ -370,7 +370,7 @@ def read_download(row: Mapping[str, Any]) -> ClientDownload:
         speed_bytes=_whole(row.get("dlspeed")) or 0,
         eta_seconds=eta if eta is not None and eta < INFINITE_ETA else None,
         save_path=str(row.get("save_path", "")),
-        content_path=str(row.get("content_path", "")),
+        content_path=_absolute(str(row.get("content_path", ""))),
         ratio=ratio if ratio is not None and ratio >= 0 else None,
         seeding_seconds=_whole(row.get("seeding_time")),
         seeders=swarm if swarm is not None else _whole(row.get("num_seeds")),
@@ -397,6 +397,11 @@ def _read_file(row: Mapping[str, Any], place: int) -> ClientFile:
         wanted=row.get("priority") != SKIP,
         index=place if index is None else index,
     )
+
+
+def _absolute(path: str) -> str:
+    """The path, or nothing while qBittorrent gives only a name, as it does for a moment after adding."""
+    return path if path.startswith(("/", "\\\\")) or re.match(r"[A-Za-z]:[\\/]", path) else ""
 
 
 def _whole(value: object) -> int | None:

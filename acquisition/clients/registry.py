@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from acquisition.clients.http_downloader import HttpDownloader
 from acquisition.clients.qbittorrent import QBittorrentClient
 from acquisition.clients.torznab import TorznabClient
+from acquisition.clients.transmission import TransmissionClient
 from acquisition.domain.facts import DownloadClientPort, IndexerClient
 from config.errors import ValidationError
 from config.http import Guard
@@ -60,6 +61,15 @@ def _qbittorrent(settings: Settings, guard: Guard) -> DownloadClientPort:
     )
 
 
+def _transmission(settings: Settings, guard: Guard) -> DownloadClientPort:
+    return TransmissionClient(
+        url=str(needed(settings, "url", "The address of Transmission")),
+        username=str(settings.get("username") or ""),
+        password=str(settings.get("password") or ""),
+        name=str(settings.get("name") or "Transmission"),
+    )
+
+
 def _http(settings: Settings, guard: Guard) -> DownloadClientPort:
     return HttpDownloader(
         work_dir=Path(str(needed(settings, "work_dir", "The work folder of the downloader"))),
@@ -73,6 +83,7 @@ INDEXERS: dict[str, Callable[[Settings, Guard], IndexerClient]] = {
 }
 DOWNLOAD_CLIENTS: dict[str, Callable[[Settings, Guard], DownloadClientPort]] = {
     "qbittorrent": _qbittorrent,
+    "transmission": _transmission,
     "http": _http,
 }
 
