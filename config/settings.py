@@ -222,8 +222,10 @@ CELERY_TASK_ALWAYS_EAGER = TESTING
 
 HOST = env.text("UNABRIDGED_HOST", "127.0.0.1")
 PORT = env.integer("UNABRIDGED_PORT", 8788, least=1, most=65535)
+DEMO_PORT = env.integer("UNABRIDGED_DEMO_PORT", 8789, least=1, most=65535)
 WEB_WORKERS = env.integer("UNABRIDGED_WEB_WORKERS", 1, least=1, most=64)
-WORKER_CONCURRENCY = env.integer("UNABRIDGED_WORKER_CONCURRENCY", 2, least=1, most=64)
+WEB_THREADS = env.integer("UNABRIDGED_WEB_THREADS", 8, least=1, most=256)
+WORKER_CONCURRENCY = env.integer("UNABRIDGED_WORKER_CONCURRENCY", 4, least=2, most=64)
 
 # --- Outside services ------------------------------------------------------------------------------------------------
 

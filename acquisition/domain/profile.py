@@ -33,5 +33,6 @@ class Profile:
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> "Profile":
         """Known keys only; lists become tuples."""
-        known = {f.name for f in fields(cls)}
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known})
+        names = {f.name for f in fields(cls)}
+        known: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in names}
+        return cls(**known)

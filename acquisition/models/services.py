@@ -1,6 +1,7 @@
 """The outside services that find and fetch: indexers and download clients, with their health."""
 
 import datetime
+from typing import Any
 
 from django.db import models
 
@@ -23,7 +24,7 @@ class ServiceHealth(models.Model):
         abstract = True
 
 
-class ServiceQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class ServiceQuerySet(models.QuerySet[Any]):
     def usable(self, *, now: datetime.datetime) -> "ServiceQuerySet":
         """Enabled, and not backing off."""
         return self.filter(is_enabled=True).filter(models.Q(paused_until=None) | models.Q(paused_until__lte=now))

@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from accounts.models import User
 from acquisition.clients.registry import trusted_guard
@@ -135,9 +136,9 @@ def _limit(download: Download, client: DownloadClient, name: str) -> Any:
 def _client_for(payload: Payload, now: datetime.datetime) -> DownloadClient:
     clients = DownloadClient.objects.filter(is_enabled=True)
     clients = clients.filter(kind=ClientKind.HTTP) if payload.direct_files else clients.exclude(kind=ClientKind.HTTP)
-    usable = clients.usable(now=now).first()  # type: ignore[attr-defined]
+    usable = clients.filter(Q(paused_until=None) | Q(paused_until__lte=now)).first()
     if usable:
-        return usable  # type: ignore[no-any-return]
+        return usable
     if clients.exists():
         raise Unavailable("No download client answers now; it is handed over as soon as one does.", service="client")
     what = "The built-in downloader is" if payload.direct_files else "No torrent client is"
@@ -172,7 +173,7 @@ def _fetch_torrent(url: str) -> Payload:
 def offer_of(release: Release) -> OfferedRelease:
     """The stored offer as a value."""
     known = {f.name for f in fields(OfferedRelease)}
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in release.offer.items() if k in known}
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in release.offer.items() if k in known}
     values["published_at"] = release.published_at
     values["direct_files"] = tuple(DirectFile(**file) for file in values.get("direct_files", ()))
     return OfferedRelease(**values)

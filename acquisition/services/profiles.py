@@ -23,7 +23,7 @@ SHARED_WITH_GAPS = {
 def default_profile() -> Profile:
     """The general profile. What it shares with the gap analysis is stored once, there."""
     stored = Setting.objects.filter(pk=KEY).first()
-    values: dict[str, Any] = dict(stored.value) if stored else {}
+    values: dict[str, Any] = dict(stored.value or {}) if stored else {}
     values.update({name: get_setting(key) for name, key in SHARED_WITH_GAPS.items()})
     return Profile.from_mapping(values)
 
@@ -52,7 +52,7 @@ def change_profile(*, changes: Mapping[str, Any], user: User | None = None) -> d
         own = {name: value for name, value in changes.items() if name not in SHARED_WITH_GAPS}
         if own:
             row, _ = Setting.objects.get_or_create(pk=KEY, defaults={"value": {}})
-            row.value, row.changed_by = {**row.value, **own}, user
+            row.value, row.changed_by = {**(row.value or {}), **own}, user
             row.save()
     return {
         name: {"old": _plain(old[name]), "new": value} for name, value in changes.items() if _plain(old[name]) != value

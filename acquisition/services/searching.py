@@ -139,9 +139,8 @@ def _consider_all(
     if not found:
         return []
     profile = profile_for(book)
-    runtimes = tuple(
-        Recording.objects.filter(book=book, runtime_seconds__gt=0).values_list("runtime_seconds", flat=True)
-    ) or ((book.duration_seconds,) if book.duration_seconds else ())
+    known = Recording.objects.filter(book=book).values_list("runtime_seconds", flat=True)
+    runtimes = tuple(runtime for runtime in [*known, book.duration_seconds] if runtime)
     around = circumstances(book, now)
     blocked = blocked_releases([offer for _, offer in found])
     judged = []

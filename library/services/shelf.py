@@ -292,6 +292,33 @@ def _write(reading: _Reading, created: list[Change], updated: list[Change], retu
     reading.result.for_review += linked.for_review
 
 
+def _file_rows(copy: Copy, facts: CopyFacts) -> list[CopyFile]:
+    return [
+        CopyFile(
+            copy=copy,
+            path=file.path,
+            kind=file.kind,
+            size_bytes=file.size_bytes,
+            mtime_ns=file.mtime_ns,
+            duration_seconds=file.duration_seconds,
+            codec=file.codec[:40],
+            bitrate_kbps=file.bitrate_kbps,
+        )
+        for file in facts.files
+    ]
+
+
+def adopt_copy(*, root: LibraryRoot, facts: CopyFacts, now: datetime.datetime) -> Copy:
+    """The row of a copy that was just filed; made, or brought up to date when it is there already."""
+    reading = _Reading(root, 0, False, False, now, ShelfResult())
+    copy = root.copies.filter(path=facts.path).first() or Copy(root=root)
+    _fill(copy, facts, facts_digest(facts), reading)
+    copy.save()
+    copy.copy_files.all().delete()
+    CopyFile.objects.bulk_create(_file_rows(copy, facts))
+    return copy
+
+
 def _settle_unseen(reading: _Reading) -> None:
     if reading.dry_run:
         return

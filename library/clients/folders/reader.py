@@ -116,6 +116,11 @@ class FolderReader:
                 on_progress(count, found.path)
         self._require_root()
 
+    def read_only(self, path: str) -> Iterator[CopyFacts | Problem]:
+        """The books at or below one path, read afresh; the rest of the root is not looked at."""
+        for found in Walk(str(self.root), count_ebooks=self._count_ebooks).only(path):
+            yield found if isinstance(found, Problem) else self._read_item(found, self._fingerprint(found))
+
     def _require_root(self) -> None:
         health = self.check()
         if not health.is_ok:

@@ -7,7 +7,7 @@ path that holds a media file directly is the book, and everything below joins it
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from library.domain.facts import FileKind, Problem
 from library.domain.folder_grammar import is_disc_folder
@@ -131,6 +131,18 @@ class Walk:
                 yield self._single(entry)
         for folder in listing.folders:
             yield from self._visit(folder)
+
+    def only(self, path: str) -> Iterator[FoundItem | Problem]:
+        """The books at or below one path relative to the root; a file is a book by itself."""
+        place = os.path.join(self._root, path)  # noqa: PTH118
+        if os.path.isdir(place):  # noqa: PTH112
+            yield from self._visit(_Folder(place, path, path.count("/") + 1))
+            return
+        with os.scandir(os.path.dirname(place)) as entries:  # noqa: PTH120
+            for entry in entries:
+                if entry.path == place:
+                    item = self._single(entry)
+                    yield FoundItem(path, True, [replace(file, path=path) for file in item.files], item.problems)
 
     def _single(self, entry: os.DirEntry[str]) -> FoundItem:
         item = FoundItem(path=safe_text(entry.name), is_single_file=True)

@@ -1,0 +1,176 @@
+"""Obtaining what is wanted: search, take the best accepted release, and fall back to the next best when it fails."""
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import F
+from django.utils import timezone
+
+from accounts.models import User
+from acquisition.domain.states import DownloadState
+from acquisition.models import BlocklistEntry, Decision, Download, SearchState
+from acquisition.services.grabbing import grab
+from acquisition.services.monitoring import wake_monitor
+from acquisition.services.searching import SearchResult, due_books, search_book
+from config.errors import ConflictError
+from library.models import Book, Gap
+from library.services.settings import get_setting
+from scheduling.services.context import RunContext
+
+FALLBACK_FRESH = datetime.timedelta(days=7)
+
+
+@dataclass
+class AcquireResult:
+    """One line per book: what was found, and what was done about it."""
+
+    searched: int = 0
+    grabbed: list[dict[str, Any]] = field(default_factory=list)
+    not_found: list[dict[str, Any]] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+
+def acquire_books(
+    *,
+    books: Sequence[Book],
+    now: datetime.datetime,
+    run: RunContext | None = None,
+    user: User | None = None,
+    dry_run: bool = False,
+    max_downloads: int | None = None,
+) -> AcquireResult:
+    """Search for each book and queue the best accepted release. `dry_run` decides and queues nothing."""
+    result = AcquireResult()
+    if run:
+        run.report(total=len(books))
+    for book in books:
+        if max_downloads is not None and len(result.grabbed) >= max_downloads:
+            break
+        found = search_book(book=book, now=now, run=run.run if run else None)
+        result.searched += 1
+        result.errors += [error for error in found.errors if error not in result.errors]
+        _take_best(found, result, now, user, dry_run)
+        if run:
+            run.advance(ok=bool(found.accepted), message=f"{book.title}: {found.outcome}"[:200])
+            run.log(f"{book.title}: {found.outcome}")
+    if result.grabbed and not dry_run:
+        wake_monitor()
+    return result
+
+
+def _take_best(
+    found: SearchResult, result: AcquireResult, now: datetime.datetime, user: User | None, dry_run: bool
+) -> None:
+    book = found.book
+    if not found.accepted:
+        result.not_found.append({"book": book.pk, "title": book.title, "reason": found.outcome})
+        return
+    best = found.accepted[0]
+    row = {"book": book.pk, "title": book.title, "release": best.release_title, "indexer": best.indexer_name}
+    if dry_run or best.release is None:
+        result.grabbed.append(row)
+        return
+    if not _may_grab_today(book, now):
+        result.not_found.append({**row, "reason": "As many releases as allowed were tried for it today."})
+        return
+    try:
+        download = grab(release=best.release, books=[book], now=now, user=user, decision=best)
+    except ConflictError as error:
+        result.not_found.append({**row, "reason": error.message})
+        return
+    result.grabbed.append({**row, "download": download.pk})
+
+
+def _may_grab_today(book: Book, now: datetime.datetime) -> bool:
+    """Count one grab of this book for today, atomically; False when its allowance is used up."""
+    limit = get_setting("search.max_grabs_per_book_per_day")
+    rows = SearchState.objects.filter(book=book)
+    rows.exclude(grabs_date=now.date()).update(grabs_date=now.date(), grabs_today=0)
+    return bool(rows.filter(grabs_today__lt=limit).update(grabs_today=F("grabs_today") + 1))
+
+
+def search_wanted(*, run: RunContext) -> dict[str, Any]:
+    """The job `wanted_search`: what a user named, or, if searching is automatic, the wanted books that are due."""
+    now = timezone.now()
+    params = run.params
+    if "book_ids" in params:
+        books = list(Book.objects.filter(pk__in=params["book_ids"]))
+    elif params.get("gaps"):
+        books = top_gaps(params, now)
+    elif get_setting("search.is_automatic"):
+        books = due_books(now=now, limit=get_setting("search.max_books_per_run"))
+    else:
+        return {"message": "Searching by itself is switched off (setting search.is_automatic)."}
+    result = acquire_books(
+        books=books,
+        now=now,
+        run=run,
+        user=run.run.requested_by,
+        dry_run=bool(params.get("dry_run")),
+        max_downloads=params.get("max_downloads"),
+    )
+    for error in result.errors:
+        run.warn(error)
+    verb = "would be queued" if params.get("dry_run") else "queued"
+    return {
+        "message": f"{result.searched} books searched for, {len(result.grabbed)} downloads {verb}.",
+        "grabbed": result.grabbed,
+        "not_found": result.not_found,
+        "errors": result.errors,
+    }
+
+
+def top_gaps(params: dict[str, Any], now: datetime.datetime) -> list[Book]:
+    """The books of the given or the most pressing gaps: series that are nearest to complete come first."""
+    gaps = Gap.objects.open().filter(counts=True, reason__in=ACQUIRABLE).exclude(book__download_books__is_active=True)
+    if params.get("series_ids") is not None or params.get("author_ids") is not None:
+        series, authors = params.get("series_ids") or [], params.get("author_ids") or []
+        gaps = gaps.filter(series_id__in=series) | gaps.filter(author_id__in=authors)
+    else:
+        gaps = gaps.filter(is_wanted=True)
+    nearest = F("series__completion_percentage").desc(nulls_last=True)
+    ordered = gaps.order_by(nearest, "series_id", "position_first", "pk")
+    ids = list(dict.fromkeys(ordered.values_list("book_id", flat=True)))
+    limit = max(params.get("max_downloads") or 10, 1) * 3
+    books = {book.pk: book for book in Book.objects.filter(pk__in=ids[:limit])}
+    return [books[pk] for pk in ids[:limit] if pk in books]
+
+
+ACQUIRABLE = ("missing", "other_language", "abridged_only", "dramatised_only", "not_dramatised", "other_narrator")
+
+
+def take_next_best(*, download: Download, now: datetime.datetime) -> Download | None:
+    """After a release was at fault: the next best accepted one of the same search, within the day's allowance."""
+    for book in download.books.all():
+        if not _may_grab_today(book, now):
+            continue
+        blocked = set(BlocklistEntry.objects.filter(book=book).values_list("title", flat=True))
+        tried = set(book.downloads.exclude(release=None).values_list("release_id", flat=True))
+        candidates = (
+            Decision.objects.filter(book=book, is_accepted=True, created_at__gte=now - FALLBACK_FRESH)
+            .exclude(release=None)
+            .exclude(release_id__in=tried)
+            .exclude(release_title__in=blocked)
+            .order_by("-created_at", "rank")
+            .select_related("release__indexer")
+        )
+        best = candidates.first()
+        if best is None or best.release is None:
+            continue
+        try:
+            return grab(release=best.release, books=[book], now=now, decision=best)
+        except ConflictError:
+            continue
+    return None
+
+
+def give_up_and_fall_back(*, download: Download, now: datetime.datetime) -> Download | None:
+    """For downloads whose release was at fault: queue the runner-up."""
+    if download.status != DownloadState.ABANDONED:
+        return None
+    following = take_next_best(download=download, now=now)
+    if following:
+        wake_monitor()
+    return following
