@@ -21,7 +21,7 @@ _NERO_CHAPTER_LIMIT = 255  # the Nero list counts its chapters in one byte
 _PROTECTED_SUFFIXES = frozenset({".aax", ".aaxc", ".aa"})
 _BINARY_KEYS = ("APIC", "PIC", "covr", "metadata_block_picture", "coverart", "WM/Picture", "PRIV", "GEOB", "MCDI")
 _MAX_VALUE_CHARACTERS = 100_000
-_CODECS = {"mp4a.40": "aac", "ac-3": "ac3", "alac": "alac", "ec-3": "eac3"}
+_CODECS = {"mp4a.40.42": "xhe-aac", "mp4a.40": "aac", "ac-3": "ac3", "alac": "alac", "ec-3": "eac3"}
 
 # mutagen raises its own error for files that break a format's rules, and lets plain ones through for bytes that its
 # parsers did not expect.

@@ -50,6 +50,7 @@ class RootHealth:
 class _ReadFile:
     found: FoundFile
     audio: AudioFacts
+    part: Part
 
 
 class FolderReader:
@@ -137,7 +138,7 @@ class FolderReader:
 
     def _read_item(self, item: FoundItem, fingerprint: str) -> CopyFacts:
         folder = self._folder_facts(item)
-        probed = [_ReadFile(file, probe(file.os_path)) for file in item.files if file.kind is FileKind.AUDIO]
+        probed = [_read_file(file) for file in item.files if file.kind is FileKind.AUDIO]
         audio = _in_order(probed, folder)
         problems = [*item.problems, *_audio_problems(probed), *_book_problems(item, probed, audio, folder)]
         layers = self._layers(item, folder, audio)
@@ -235,23 +236,25 @@ def _located(said: Said, path: str) -> Said:
     return Said(**{**values, "problems": problems}) if problems else said
 
 
-def _in_order(probed: Sequence[_ReadFile], folder: FolderFacts) -> list[_ReadFile]:
-    """The readable files in playing order."""
-    readable = {file.found.path: file for file in probed if file.audio.is_readable}
-    parts = [_part(file) for file in readable.values()]
-    return [readable[part.path] for part in order_parts(parts, words=_words(folder))]
-
-
-def _part(file: _ReadFile) -> Part:
-    disc, track, total = part_numbers(visible_names(file.audio))
-    return Part(
-        path=file.found.path,
+def _read_file(found: FoundFile) -> _ReadFile:
+    audio = probe(found.os_path)
+    disc, track, total = part_numbers(visible_names(audio))
+    part = Part(
+        path=found.path,
         disc=disc,
         track=track,
         track_total=total,
-        duration_seconds=file.audio.duration_seconds,
-        bitrate_kbps=file.audio.bitrate_kbps,
+        duration_seconds=audio.duration_seconds,
+        bitrate_kbps=audio.bitrate_kbps,
     )
+    return _ReadFile(found, audio, part)
+
+
+def _in_order(probed: Sequence[_ReadFile], folder: FolderFacts) -> list[_ReadFile]:
+    """The readable files in playing order."""
+    readable = {file.found.path: file for file in probed if file.audio.is_readable}
+    parts = order_parts((file.part for file in readable.values()), words=_words(folder))
+    return [readable[part.path] for part in parts]
 
 
 def _words(folder: FolderFacts) -> tuple[str, ...]:
@@ -270,7 +273,7 @@ def _book_problems(
     item: FoundItem, probed: Sequence[_ReadFile], audio: Sequence[_ReadFile], folder: FolderFacts
 ) -> Iterator[Problem]:
     if audio:
-        yield from find_incompleteness([_part(file) for file in audio], words=_words(folder))
+        yield from find_incompleteness([file.part for file in audio], words=_words(folder))
     elif probed:
         yield Problem("no_readable_audio", "None of the audio files can be read. Replace them.", item.path)
     else:
