@@ -56,3 +56,16 @@ def test_check_can_be_stopped(tmp_path: Path) -> None:
     result = decode_check(path, full=True, should_stop=lambda: next(asked, True))
     assert (result.ok, result.was_stopped, result.errors) == (False, True, ())
     assert result.decoded_seconds < 2
+
+
+def test_tags_behind_the_sound_or_between_joined_files_are_no_damage(tmp_path: Path) -> None:
+    sound = make_audio(tmp_path / "a.mp3", seconds=10, noise=True, tags={"title": "One"}).read_bytes()
+    path = tmp_path / "joined.mp3"
+    bare = make_audio(tmp_path / "b.mp3", seconds=10, noise=True, options={"write_xing": "0"}).read_bytes()
+    path.write_bytes(bare + bare)
+    assert decode_check(path, full=True).ok
+    path.write_bytes(sound + b"LYRICSBEGIN" + b"IND0000200" + b"x" * 300 + b"LYRICS200")
+    result = decode_check(path, full=True)
+    assert (result.ok, result.errors) == (True, ())
+    assert [warning.code for warning in result.warnings] == ["undecodable"]
+    assert decode_check(path, full=False).ok
