@@ -15,6 +15,7 @@ _MAX_ERRORS = 20
 _MISSING_SHARE = 0.03
 _MISSING_SECONDS = 2.0
 _DECODE_SLACK_SECONDS = 1.0
+_WINDOW_LIMIT_SECONDS = 120.0
 _HARMLESS_PACKETS = 2
 _HARMLESS_SHARE = 1000
 
@@ -103,7 +104,7 @@ def _decode_all(container: Any, facts: AudioFacts, tally: _Tally) -> None:
 
 
 def _decode_windows(container: Any, duration: float, tally: _Tally) -> None:
-    """Head, middle and tail. A seek may land before its target; what lies between is decoded too, within reason."""
+    """Head, middle and tail. A seek may land before its target; up to two minutes between are decoded too."""
     if duration <= 3 * _WINDOW_SECONDS:
         _decode_window(container, 0.0, duration, duration, tally)
         return
@@ -127,9 +128,9 @@ def _decode_window(container: Any, start: float, end: float, duration: float, ta
 
 def _decode(container: Any, tally: _Tally, *, until: float | None) -> None:
     """Decode packet by packet up to `until` (seconds), going on after packets that cannot be decoded."""
-    stream = container.streams.audio[0]
-    packets = container.demux(stream)
-    while not tally.was_stopped:
+    packets = container.demux(container.streams.audio[0])
+    limit = None if until is None else tally.seconds + _WINDOW_LIMIT_SECONDS
+    while not tally.was_stopped and (limit is None or tally.seconds < limit):
         try:
             packet = next(packets)
         except StopIteration:

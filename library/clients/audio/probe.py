@@ -76,6 +76,8 @@ def _probe(path: Path) -> AudioFacts:
     if path.suffix.lower() in _PROTECTED_SUFFIXES or _has_protected_brand(path):
         return _failed("drm_protected", "The file is protected by its shop and cannot be played. Convert it first.")
     facts = _with_mutagen(path) or _with_av(path)
+    if facts is None:
+        _read_a_byte(path)
     is_cut = _is_cut(path)
     if facts is None and is_cut:
         return _failed("truncated", "The file is cut short and cannot be played. Get it again.")
@@ -87,6 +89,12 @@ def _probe(path: Path) -> AudioFacts:
         )
         return _replace(facts, problems=(*facts.problems, problem))
     return facts
+
+
+def _read_a_byte(path: Path) -> None:
+    """Raise the OSError that a parser may have taken for bad content."""
+    with path.open("rb") as file:
+        file.read(1)
 
 
 def _has_protected_brand(path: Path) -> bool:

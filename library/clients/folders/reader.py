@@ -1,5 +1,6 @@
 """Reading a library of folders: one stream of books, nothing written, unchanged books not opened again."""
 
+import dataclasses
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from library.domain.folder_grammar import FolderFacts, parse_file_name, parse_pa
 NOT_A_COPY = frozenset({"ebook_only", "no_readable_audio"})
 """Problem codes of a folder that holds no audiobook: the caller leaves such facts out."""
 
+_FAULTS_OF_THE_DISK = frozenset({"file_unreadable", "folder_unreadable"})
 _READING_VERSION = b"1"  # raise it when books must be read again because the reading has changed
 
 
@@ -100,7 +102,8 @@ class FolderReader:
 
     def read(self, on_progress: Callable[[int, str], None] | None = None) -> Iterator[CopyFacts | SeenCopy | Problem]:
         """All books below the root, one by one: `CopyFacts` read afresh, `SeenCopy` where nothing changed, and a
-        `Problem` for each folder that could not be read (what lies below its path was not seen, and not gone).
+        `Problem` for each folder or book that could not be read (what lies below its path was not seen, but need not
+        be gone). A book of which a part could not be read has no fingerprint, so that it is tried again.
 
         `on_progress` gets the number of books so far and the path of the last. Raises Unavailable when the root is
         absent, unreadable or empty, also when that happens on the way.
@@ -122,11 +125,18 @@ class FolderReader:
         if not health.is_ok:
             raise Unavailable(health.message, service="folders")
 
-    def _seen_or_read(self, item: FoundItem) -> CopyFacts | SeenCopy:
+    def _seen_or_read(self, item: FoundItem) -> CopyFacts | SeenCopy | Problem:
         fingerprint = self._fingerprint(item)
         if self._known.get(item.path) == fingerprint:
             return SeenCopy(item.path)
-        return self._read_item(item, fingerprint)
+        facts = self._read_item(item, fingerprint)
+        codes = {problem.code for problem in facts.problems}
+        if codes.isdisjoint(_FAULTS_OF_THE_DISK):
+            return facts
+        if "no_readable_audio" in codes:
+            text = "The files of this book cannot be read now. Check the disk and its permissions."
+            return Problem("book_unreadable", text, item.path)
+        return dataclasses.replace(facts, fingerprint="")
 
     def _fingerprint(self, item: FoundItem) -> str:
         """A digest of name, size and time of change of every file, and of how they are read."""

@@ -8,7 +8,7 @@ from library.clients.audio import decode_check
 from library.tests.audio_files import make_audio
 
 
-@pytest.mark.parametrize("suffix", [".mp3", ".m4b", ".flac", ".opus", ".wav", ".wma", ".mka"])
+@pytest.mark.parametrize("suffix", [".mp3", ".m4b", ".flac", ".opus", ".wav", ".wma", ".mka", ".aac"])
 def test_whole_file_decodes(tmp_path: Path, suffix: str) -> None:
     path = make_audio(tmp_path / f"a{suffix}", seconds=6)
     result = decode_check(path, full=True)
@@ -17,11 +17,19 @@ def test_whole_file_decodes(tmp_path: Path, suffix: str) -> None:
     assert result.decoded_seconds == pytest.approx(6, abs=0.3)
 
 
-def test_quick_check_decodes_head_middle_and_tail_only(tmp_path: Path) -> None:
-    path = make_audio(tmp_path / "a.m4b", seconds=300)
+@pytest.mark.parametrize("suffix", [".m4b", ".mp3", ".opus", ".flac", ".wav", ".mka", ".wma"])
+def test_quick_check_decodes_head_middle_and_tail_only(tmp_path: Path, suffix: str) -> None:
+    path = make_audio(tmp_path / f"a{suffix}", seconds=90)
     result = decode_check(path, full=False)
+    assert result.errors == ()
     assert result.ok
     assert 25 < result.decoded_seconds < 45
+
+
+def test_quick_check_stays_short_where_a_file_cannot_be_sought(tmp_path: Path) -> None:
+    result = decode_check(make_audio(tmp_path / "a.aac", seconds=600), full=False)
+    assert result.ok
+    assert result.decoded_seconds < 400
 
 
 @pytest.mark.parametrize("suffix", [".flac", ".mp3", ".m4b"])
