@@ -17,9 +17,9 @@ _BAD_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 def safe_component(text: str, *, max_bytes: int = MAX_BYTES) -> str:
     """`text` as the name of one file or folder; empty when nothing of it can stay. Safe text comes back unchanged."""
-    text = unicodedata.normalize("NFC", text).replace(":", " - ", 1)
+    text = text.replace(":", " - ", 1)
     text = "".join(" " if unicodedata.category(character) in _BAD_CATEGORIES else character for character in text)
-    text = _FORBIDDEN.sub("", _DIRECTION_MARKS.sub("", text))
+    text = unicodedata.normalize("NFC", _FORBIDDEN.sub("", _DIRECTION_MARKS.sub("", text)))
     text = _trim(" ".join(text.split()))
     text = _RESERVED.sub(lambda match: match.group() + "_", text)
     return _trim(cut_bytes(text, max_bytes))

@@ -47,6 +47,8 @@ class Part:
 def order_parts(parts: Iterable[Part], *, words: Iterable[str] = ()) -> tuple[Part, ...]:
     """The parts in playing order. `words` are texts whose digits are no part numbers: title, series, year, author."""
     listed = sorted(parts, key=lambda part: natural_key(part.path))
+    if len(listed) < 2:
+        return tuple(listed)
     discs = _discs(listed)
     tracks = _tracks(listed, discs, tuple(words))
     order = sorted(range(len(listed)), key=lambda i: (discs[i], tracks[i], natural_key(listed[i].path)))
@@ -74,7 +76,8 @@ def _disc_from_path(part: Part) -> int | None:
 def _tracks(parts: Sequence[Part], discs: Sequence[int], words: tuple[str, ...]) -> list[int]:
     """A track number for each part, or zeros where neither tags nor names tell the parts apart."""
     tags = [part.track for part in parts]
-    names = [number_in_name(part.path, words=words) for part in parts]
+    noise = _noise(words)
+    names = [_number_without(noise, part.path) for part in parts]
     if _distinct(discs, tags) > _distinct(discs, names):
         return [number if number is not None else 0 for number in tags]
     if parts and _distinct(discs, names) == len(parts):
@@ -91,10 +94,18 @@ def _distinct(discs: Sequence[int], numbers: Sequence[int | None]) -> int:
 
 def number_in_name(path: str, *, words: Iterable[str] = ()) -> int | None:
     """The part number in a file's name: its first group of one to four digits, once title, series and year are gone."""
+    return _number_without(_noise(words), path)
+
+
+def _noise(words: Iterable[str]) -> re.Pattern[str] | None:
+    """A pattern of the words, longest first."""
+    longest_first = sorted(filter(None, words), key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE) if longest_first else None
+
+
+def _number_without(noise: re.Pattern[str] | None, path: str) -> int | None:
     stem = PurePosixPath(path).stem
-    for word in sorted((word for word in words if word), key=len, reverse=True):
-        stem = re.sub(re.escape(word), " ", stem, flags=re.IGNORECASE)
-    stem = _DISC_IN_NAME.sub(" ", stem)
+    stem = _DISC_IN_NAME.sub(" ", noise.sub(" ", stem) if noise else stem)
     match = _NUMBER.search(stem)
     return int(match.group()) if match else None
 

@@ -27,6 +27,7 @@ _FORMATS: dict[str, tuple[str, str, int, dict[str, str]]] = {
     ".m4b": ("aac", "mp4", 22050, {}),
     ".m4a": ("aac", "mp4", 22050, {}),
     ".mp4": ("aac", "mp4", 22050, {}),
+    ".aac": ("aac", "adts", 22050, {}),
     ".flac": ("flac", "flac", 22050, {}),
     ".opus": ("libopus", "opus", 24000, {}),
     ".ogg": ("libopus", "ogg", 24000, {}),
@@ -79,6 +80,8 @@ def _encoded(
             stream.layout = "mono"
             if codec in _CONSTANT_RATE:
                 stream.bit_rate = kbps * 1000
+            if codec == "libopus":
+                stream.codec_context.options = {"compression_level": "0"}
             output.metadata.update(dict(tags))
             if chapters:
                 output.set_chapters(_chapters(chapters, seconds))

@@ -15,15 +15,23 @@ _MAX_ERRORS = 20
 _MISSING_SHARE = 0.03
 _MISSING_SECONDS = 2.0
 _DECODE_SLACK_SECONDS = 1.0
+_WINDOW_LIMIT_SECONDS = 120.0
+_HARMLESS_PACKETS = 2
+_HARMLESS_SHARE = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class DecodeResult:
-    """`ok` is true when everything that was tried could be decoded. A stopped check is not ok and has `was_stopped`."""
+    """`ok` is true when everything that was tried could be decoded. A stopped check is not ok and has `was_stopped`.
+
+    `warnings` are packets that are no sound where all the sound is there: tags in the middle of joined MP3 files, or
+    behind the last frame. One in a thousand may be such, or two of a short file.
+    """
 
     ok: bool
     decoded_seconds: float = 0.0
     errors: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
     was_stopped: bool = False
 
 
@@ -34,15 +42,31 @@ class _Tally:
         self.should_stop = should_stop
         self.seconds = 0.0
         self.errors: list[Problem] = []
+        self.bad_packets: list[Problem] = []
+        self.bad_count = 0
+        self.packet_count = 0
         self.was_stopped = False
 
     def add(self, code: str, message: str) -> None:
         if len(self.errors) < _MAX_ERRORS:
             self.errors.append(Problem(code, message))
 
+    def add_bad_packet(self, message: str) -> None:
+        self.bad_count += 1
+        if len(self.bad_packets) < _MAX_ERRORS:
+            self.bad_packets.append(Problem("undecodable", message))
+
     def result(self) -> DecodeResult:
-        ok = not self.errors and not self.was_stopped
-        return DecodeResult(ok, round(self.seconds, 3), tuple(self.errors), self.was_stopped)
+        is_harmless = self.bad_count <= max(_HARMLESS_PACKETS, self.packet_count // _HARMLESS_SHARE)
+        errors = self.errors if is_harmless and not self.errors else [*self.errors, *self.bad_packets]
+        warnings = self.bad_packets if is_harmless and not self.errors else []
+        return DecodeResult(
+            ok=not errors and not self.was_stopped,
+            decoded_seconds=round(self.seconds, 3),
+            errors=tuple(errors[:_MAX_ERRORS]),
+            warnings=tuple(warnings),
+            was_stopped=self.was_stopped,
+        )
 
 
 def decode_check(path: Path | str, *, full: bool, should_stop: Callable[[], bool] = lambda: False) -> DecodeResult:
@@ -80,7 +104,7 @@ def _decode_all(container: Any, facts: AudioFacts, tally: _Tally) -> None:
 
 
 def _decode_windows(container: Any, duration: float, tally: _Tally) -> None:
-    """Head, middle and tail. A seek may land before its target; what lies between is decoded too, within reason."""
+    """Head, middle and tail. A seek may land before its target; up to two minutes between are decoded too."""
     if duration <= 3 * _WINDOW_SECONDS:
         _decode_window(container, 0.0, duration, duration, tally)
         return
@@ -104,9 +128,9 @@ def _decode_window(container: Any, start: float, end: float, duration: float, ta
 
 def _decode(container: Any, tally: _Tally, *, until: float | None) -> None:
     """Decode packet by packet up to `until` (seconds), going on after packets that cannot be decoded."""
-    stream = container.streams.audio[0]
-    packets = container.demux(stream)
-    while not tally.was_stopped:
+    packets = container.demux(container.streams.audio[0])
+    limit = None if until is None else tally.seconds + _WINDOW_LIMIT_SECONDS
+    while not tally.was_stopped and (limit is None or tally.seconds < limit):
         try:
             packet = next(packets)
         except StopIteration:
@@ -123,6 +147,7 @@ def _decode(container: Any, tally: _Tally, *, until: float | None) -> None:
 def _decode_packet(packet: Any, tally: _Tally) -> float | None:
     """Decode one packet; the position (seconds) that it reaches, where it says one."""
     position = None
+    tally.packet_count += 1
     try:
         for frame in packet.decode():
             if frame.sample_rate:
@@ -131,7 +156,7 @@ def _decode_packet(packet: Any, tally: _Tally) -> float | None:
     except av_reader.FAULTS as error:
         where = float(packet.pts * packet.time_base) if packet.pts is not None and packet.time_base else None
         at = f" at {_clock(where)}" if where is not None else ""
-        tally.add("undecodable", f"The sound cannot be decoded{at} ({_reason(error)}). Get the file again.")
+        tally.add_bad_packet(f"The sound cannot be decoded{at} ({_reason(error)}). Get the file again.")
     return position
 
 

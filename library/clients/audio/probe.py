@@ -21,7 +21,7 @@ _NERO_CHAPTER_LIMIT = 255  # the Nero list counts its chapters in one byte
 _PROTECTED_SUFFIXES = frozenset({".aax", ".aaxc", ".aa"})
 _BINARY_KEYS = ("APIC", "PIC", "covr", "metadata_block_picture", "coverart", "WM/Picture", "PRIV", "GEOB", "MCDI")
 _MAX_VALUE_CHARACTERS = 100_000
-_CODECS = {"mp4a.40": "aac", "ac-3": "ac3", "alac": "alac", "ec-3": "eac3"}
+_CODECS = {"mp4a.40.42": "xhe-aac", "mp4a.40": "aac", "ac-3": "ac3", "alac": "alac", "ec-3": "eac3"}
 
 # mutagen raises its own error for files that break a format's rules, and lets plain ones through for bytes that its
 # parsers did not expect.
@@ -76,6 +76,8 @@ def _probe(path: Path) -> AudioFacts:
     if path.suffix.lower() in _PROTECTED_SUFFIXES or _has_protected_brand(path):
         return _failed("drm_protected", "The file is protected by its shop and cannot be played. Convert it first.")
     facts = _with_mutagen(path) or _with_av(path)
+    if facts is None:
+        _read_a_byte(path)
     is_cut = _is_cut(path)
     if facts is None and is_cut:
         return _failed("truncated", "The file is cut short and cannot be played. Get it again.")
@@ -87,6 +89,12 @@ def _probe(path: Path) -> AudioFacts:
         )
         return _replace(facts, problems=(*facts.problems, problem))
     return facts
+
+
+def _read_a_byte(path: Path) -> None:
+    """Raise the OSError that a parser may have taken for bad content."""
+    with path.open("rb") as file:
+        file.read(1)
 
 
 def _has_protected_brand(path: Path) -> bool:

@@ -11,16 +11,33 @@ from typing import BinaryIO
 
 _TOLERANCE = 0.95
 _OGG_TAIL_BYTES = 70_000  # a page is at most 65,307 bytes
-_MAX_BOXES = 10_000
+_BOXES = frozenset(
+    [
+        "ftyp",
+        "moov",
+        "mdat",
+        "free",
+        "skip",
+        "wide",
+        "udta",
+        "uuid",
+        "moof",
+        "meta",
+        "sidx",
+        "mfra",
+        "pdin",
+        "styp",
+        "emsg",
+    ]
+)
+_XING_OFFSETS = (13, 15, 21, 23, 36, 38)  # from the start of a frame: header, check sum or not, side information
 _LAST_PAGE = 0x04
 
 
 def mp4_boxes(file: BinaryIO, size: int) -> Iterator[tuple[str, int, int]]:
     """The top-level boxes of an MP4 file (ISO 14496-12, 4.2) as (type, start, end); an end may lie beyond the file."""
     start = 0
-    for _ in range(_MAX_BOXES):
-        if start + 8 > size:
-            return
+    while start + 8 <= size:
         file.seek(start)
         header = file.read(16)
         length = int.from_bytes(header[:4], "big")
@@ -29,8 +46,8 @@ def mp4_boxes(file: BinaryIO, size: int) -> Iterator[tuple[str, int, int]]:
             length = int.from_bytes(header[8:16], "big")
         elif length == 0:
             length = size - start
-        if length < 8:
-            return
+        if length < 8 or kind not in _BOXES:
+            return  # something else was put behind the boxes
         yield kind, start, start + length
         start += length
 
@@ -58,7 +75,7 @@ def is_mp3_cut(path: Path) -> bool:
         head = file.read(4096)
     for mark in (b"Xing", b"Info"):
         at = head.find(mark)
-        if at < 0 or len(head) < at + 16:
+        if at < 0 or len(head) < at + 16 or not _stands_in_frame(head, at):
             continue
         (flags,) = struct.unpack_from(">I", head, at + 4)
         if not flags & 2:
@@ -66,6 +83,10 @@ def is_mp3_cut(path: Path) -> bool:
         (promised,) = struct.unpack_from(">I", head, at + 8 + (4 if flags & 1 else 0))
         return bool(size - start < promised * _TOLERANCE)
     return False
+
+
+def _stands_in_frame(head: bytes, at: int) -> bool:
+    return any(at >= back and _mp3_frame(head[at - back : at - back + 4]) for back in _XING_OFFSETS)
 
 
 def _id3_size(header: bytes) -> int:

@@ -1,5 +1,6 @@
 """Reading a library of folders: one stream of books, nothing written, unchanged books not opened again."""
 
+import dataclasses
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from library.domain.folder_grammar import FolderFacts, parse_file_name, parse_pa
 NOT_A_COPY = frozenset({"ebook_only", "no_readable_audio"})
 """Problem codes of a folder that holds no audiobook: the caller leaves such facts out."""
 
+_FAULTS_OF_THE_DISK = frozenset({"file_unreadable", "folder_unreadable"})
 _READING_VERSION = b"1"  # raise it when books must be read again because the reading has changed
 
 
@@ -50,6 +52,7 @@ class RootHealth:
 class _ReadFile:
     found: FoundFile
     audio: AudioFacts
+    part: Part
 
 
 class FolderReader:
@@ -99,7 +102,8 @@ class FolderReader:
 
     def read(self, on_progress: Callable[[int, str], None] | None = None) -> Iterator[CopyFacts | SeenCopy | Problem]:
         """All books below the root, one by one: `CopyFacts` read afresh, `SeenCopy` where nothing changed, and a
-        `Problem` for each folder that could not be read (what lies below its path was not seen, and not gone).
+        `Problem` for each folder or book that could not be read (what lies below its path was not seen, but need not
+        be gone). A book of which a part could not be read has no fingerprint, so that it is tried again.
 
         `on_progress` gets the number of books so far and the path of the last. Raises Unavailable when the root is
         absent, unreadable or empty, also when that happens on the way.
@@ -126,11 +130,18 @@ class FolderReader:
         if not health.is_ok:
             raise Unavailable(health.message, service="folders")
 
-    def _seen_or_read(self, item: FoundItem) -> CopyFacts | SeenCopy:
+    def _seen_or_read(self, item: FoundItem) -> CopyFacts | SeenCopy | Problem:
         fingerprint = self._fingerprint(item)
         if self._known.get(item.path) == fingerprint:
             return SeenCopy(item.path)
-        return self._read_item(item, fingerprint)
+        facts = self._read_item(item, fingerprint)
+        codes = {problem.code for problem in facts.problems}
+        if codes.isdisjoint(_FAULTS_OF_THE_DISK):
+            return facts
+        if "no_readable_audio" in codes:
+            text = "The files of this book cannot be read now. Check the disk and its permissions."
+            return Problem("book_unreadable", text, item.path)
+        return dataclasses.replace(facts, fingerprint="")
 
     def _fingerprint(self, item: FoundItem) -> str:
         """A digest of name, size and time of change of every file, and of how they are read."""
@@ -142,7 +153,7 @@ class FolderReader:
 
     def _read_item(self, item: FoundItem, fingerprint: str) -> CopyFacts:
         folder = self._folder_facts(item)
-        probed = [_ReadFile(file, probe(file.os_path)) for file in item.files if file.kind is FileKind.AUDIO]
+        probed = [_read_file(file) for file in item.files if file.kind is FileKind.AUDIO]
         audio = _in_order(probed, folder)
         problems = [*item.problems, *_audio_problems(probed), *_book_problems(item, probed, audio, folder)]
         layers = self._layers(item, folder, audio)
@@ -240,23 +251,25 @@ def _located(said: Said, path: str) -> Said:
     return Said(**{**values, "problems": problems}) if problems else said
 
 
-def _in_order(probed: Sequence[_ReadFile], folder: FolderFacts) -> list[_ReadFile]:
-    """The readable files in playing order."""
-    readable = {file.found.path: file for file in probed if file.audio.is_readable}
-    parts = [_part(file) for file in readable.values()]
-    return [readable[part.path] for part in order_parts(parts, words=_words(folder))]
-
-
-def _part(file: _ReadFile) -> Part:
-    disc, track, total = part_numbers(visible_names(file.audio))
-    return Part(
-        path=file.found.path,
+def _read_file(found: FoundFile) -> _ReadFile:
+    audio = probe(found.os_path)
+    disc, track, total = part_numbers(visible_names(audio))
+    part = Part(
+        path=found.path,
         disc=disc,
         track=track,
         track_total=total,
-        duration_seconds=file.audio.duration_seconds,
-        bitrate_kbps=file.audio.bitrate_kbps,
+        duration_seconds=audio.duration_seconds,
+        bitrate_kbps=audio.bitrate_kbps,
     )
+    return _ReadFile(found, audio, part)
+
+
+def _in_order(probed: Sequence[_ReadFile], folder: FolderFacts) -> list[_ReadFile]:
+    """The readable files in playing order."""
+    readable = {file.found.path: file for file in probed if file.audio.is_readable}
+    parts = order_parts((file.part for file in readable.values()), words=_words(folder))
+    return [readable[part.path] for part in parts]
 
 
 def _words(folder: FolderFacts) -> tuple[str, ...]:
@@ -275,7 +288,7 @@ def _book_problems(
     item: FoundItem, probed: Sequence[_ReadFile], audio: Sequence[_ReadFile], folder: FolderFacts
 ) -> Iterator[Problem]:
     if audio:
-        yield from find_incompleteness([_part(file) for file in audio], words=_words(folder))
+        yield from find_incompleteness([file.part for file in audio], words=_words(folder))
     elif probed:
         yield Problem("no_readable_audio", "None of the audio files can be read. Replace them.", item.path)
     else:

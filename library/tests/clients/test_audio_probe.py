@@ -14,6 +14,7 @@ FORMATS = {
     ".mp3": ("mp3", 22050),
     ".m4b": ("aac", 22050),
     ".m4a": ("aac", 22050),
+    ".aac": ("aac", 22050),
     ".flac": ("flac", 22050),
     ".opus": ("opus", None),
     ".ogg": ("opus", None),

@@ -1,5 +1,7 @@
 """Which files make a book, what is left alone, and what is not read again."""
 
+import builtins
+import io
 import os
 import shutil
 import sys
@@ -136,6 +138,36 @@ def test_folder_that_cannot_be_read_is_a_problem_and_the_rest_is_read(
     seen = list(FolderReader(tmp_path).read())
     assert [one.path for one in seen if isinstance(one, CopyFacts)] == ["A/Good"]
     assert [(one.code, one.path) for one in seen if isinstance(one, Problem)] == [("folder_unreadable", "A/Bad")]
+
+
+@pytest.mark.parametrize(
+    "bad, outcome", [({"1.mp3"}, CopyFacts), ({"1.mp3", "2.mp3"}, Problem), ({"metadata.json"}, CopyFacts)]
+)
+def test_book_on_a_failing_disk_is_neither_gone_nor_taken_as_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bad: set[str], outcome: type
+) -> None:
+    for name in ("1.mp3", "2.mp3"):
+        make_audio(tmp_path / "A" / "T" / name)
+    (tmp_path / "A" / "T" / "metadata.json").write_text("{}")
+    whole = read(tmp_path)["A/T"]
+    real = builtins.open
+
+    def failing_open(file: Any, *arguments: Any, **options: Any) -> Any:
+        if Path(str(file)).name in bad:
+            raise OSError(5, "Input/output error", str(file))
+        return real(file, *arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(builtins, "open", failing_open)
+        patched.setattr(io, "open", failing_open)
+        patched.setattr("library.clients.audio.av_reader.av.open", failing_open)
+        (found,) = FolderReader(tmp_path).read()
+    assert isinstance(found, outcome)
+    assert found.path == "A/T"
+    if isinstance(found, CopyFacts):
+        assert "file_unreadable" in codes(found)
+        assert found.fingerprint == ""
+    assert read(tmp_path)["A/T"] == whole
 
 
 def test_names_that_are_not_utf8_are_escaped_and_reported(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from library.clients.folders.said import Said
@@ -197,19 +197,14 @@ def test_rubbish_never_raises(data: bytes) -> None:
         assert isinstance(parse(data), Said)
 
 
-@given(
-    st.recursive(
-        st.none() | st.booleans() | st.floats() | st.text(),
-        lambda x: (
-            st.lists(x)
-            | st.dictionaries(
-                st.sampled_from(
-                    ["metadata", "title", "series", "authors", "chapters", "publishedYear", "tags", "explicit"]
-                ),
-                x,
-            )
-        ),
-    )
+_FIELDS = ["metadata", "title", "series", "authors", "chapters", "publishedYear", "tags", "explicit"]
+_leaves = st.none() | st.booleans() | st.floats() | st.text(max_size=9)
+_documents = st.recursive(
+    _leaves, lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(_FIELDS), inner), max_leaves=8
 )
+
+
+@settings(max_examples=50)
+@given(_documents)
 def test_any_json_never_raises(document: Any) -> None:
     assert isinstance(said(document), Said)
