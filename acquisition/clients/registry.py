@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from acquisition.clients.archive import ARCHIVE_URL, LIBRIVOX_URL, ArchiveClient
 from acquisition.clients.http_downloader import HttpDownloader
 from acquisition.clients.qbittorrent import QBittorrentClient
 from acquisition.clients.torznab import TorznabClient
@@ -50,6 +51,17 @@ def _torznab(settings: Settings, guard: Guard, kind: str) -> IndexerClient:
     )
 
 
+def _archive(settings: Settings, guard: Guard) -> IndexerClient:
+    return ArchiveClient(
+        archive_url=str(settings.get("archive_url") or ARCHIVE_URL),
+        librivox_url=str(settings.get("librivox_url") or LIBRIVOX_URL),
+        name=str(settings.get("name") or "LibriVox"),
+        guard=guard,
+        prefer_torrents=bool(settings.get("prefer_torrents", False)),
+        pause_seconds=float(settings.get("pause_seconds", 1.0)),
+    )
+
+
 def _qbittorrent(settings: Settings, guard: Guard) -> DownloadClientPort:
     return QBittorrentClient(
         url=str(needed(settings, "url", "The address of qBittorrent")),
@@ -80,6 +92,7 @@ def _http(settings: Settings, guard: Guard) -> DownloadClientPort:
 INDEXERS: dict[str, Callable[[Settings, Guard], IndexerClient]] = {
     "torznab": lambda settings, guard: _torznab(settings, guard, "torznab"),
     "newznab": lambda settings, guard: _torznab(settings, guard, "newznab"),
+    "archive": _archive,
 }
 DOWNLOAD_CLIENTS: dict[str, Callable[[Settings, Guard], DownloadClientPort]] = {
     "qbittorrent": _qbittorrent,

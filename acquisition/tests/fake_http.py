@@ -255,17 +255,20 @@ class Files(Pages):
     def answer(self, request: Seen) -> Reply:
         if request.path not in self.files:
             return super().answer(request)
-        return self.file_reply(request, self.files[request.path], self.etags.get(request.path, '"1"'))
+        body, etag = self.files[request.path], self.etags.get(request.path, '"1"')
+        return self.range_reply(request, body, etag if self.validators else "", self.kind, ranges=self.ranges)
 
-    def file_reply(self, request: Seen, body: bytes, etag: str) -> Reply:
-        headers = {"ETag": etag} if self.validators else {}
-        wanted = request.headers.get("Range", "") if self.ranges else ""
+    @staticmethod
+    def range_reply(request: Seen, body: bytes, etag: str, kind: str, *, ranges: bool = True) -> Reply:
+        """A file, or the part of it that is asked for."""
+        headers = {"ETag": etag} if etag else {}
+        wanted = request.headers.get("Range", "") if ranges else ""
         if request.headers.get("If-Range", etag) != etag:
             wanted = ""
         if not wanted.startswith("bytes="):
-            return Reply(body, 200, self.kind, headers)
-        start = int(wanted[6:].partition("-")[0])
+            return Reply(body, 200, kind, headers)
+        first, _, last = wanted[6:].partition("-")
+        start, end = int(first), min(int(last or len(body) - 1), len(body) - 1)
         if start >= len(body):
-            return Reply(b"", 416, self.kind, {"Content-Range": f"bytes */{len(body)}"})
-        span = f"bytes {start}-{len(body) - 1}/{len(body)}"
-        return Reply(body[start:], 206, self.kind, {**headers, "Content-Range": span})
+            return Reply(b"", 416, kind, {"Content-Range": f"bytes */{len(body)}"})
+        return Reply(body[start : end + 1], 206, kind, {**headers, "Content-Range": f"bytes {start}-{end}/{len(body)}"})

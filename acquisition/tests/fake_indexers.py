@@ -11,10 +11,12 @@ import html
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from acquisition.domain.bencode import encode
 from acquisition.domain.torrents import parse_torrent
+from acquisition.tests.fake_archive import ArchivePages, items_below
 from acquisition.tests.fake_http import FakeServer, Reply, Seen
 
 PUBLISHED = "Sat, 14 Mar 2015 17:10:42 -0400"
@@ -96,7 +98,7 @@ class FakeTorznab(FakeServer):
             return _error(100, "Invalid API Key", 401)
         if self.error:
             return _error(*self.error, 200)
-        if request.path.startswith("/download/"):
+        if request.path.startswith("/dl/"):
             return self._download(request)
         if not request.path.endswith("/api"):
             return super().answer(request)
@@ -137,7 +139,7 @@ class FakeTorznab(FakeServer):
 
     def _item(self, index: int, item: FakeItem) -> str:
         key = f"apikey={self.api_key}&" if self.api_key else ""
-        link = item.enclosure_url or f"{self.url}/download/{index}?{key}file={quote(item.title)}"
+        link = item.enclosure_url or f"{self.url}/dl/{index}?{key}file={quote(item.title)}"
         attributes = {"category": "3030", "seeders": str(item.seeders), "peers": str(item.seeders + 2)}
         listed = "".join(
             f'<torznab:attr name="{html.escape(name)}" value="{html.escape(value)}"/>'
@@ -168,13 +170,27 @@ def _error(code: int, words: str, status: int) -> Reply:
     return Reply(f'<?xml version="1.0"?><error code="{code}" description="{words}"/>'.encode(), status, XML)
 
 
+class FakeIndexers(FakeTorznab):
+    """The Torznab indexer, and the archive with LibriVox, on one port."""
+
+    def __init__(self, items: list[FakeItem] | None = None, **options: Any) -> None:
+        super().__init__(items, **options)
+        self.archive = ArchivePages()
+
+    def answer(self, request: Seen) -> Reply:
+        return self.archive.answer(request, self.url) or super().answer(request)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="A fake indexer for trials.")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--dir", type=Path, default=None, help="a folder of .torrent files")
     parser.add_argument("--api-key", default="")
+    parser.add_argument("--audio", type=Path, default=None, help="a folder of folders of audio files")
     options = parser.parse_args()
-    server = FakeTorznab(port=options.port, api_key=options.api_key, folder=options.dir)
+    server = FakeIndexers(port=options.port, api_key=options.api_key, folder=options.dir)
+    if options.audio:
+        server.archive.items = items_below(options.audio)
     with server:
         print(f"serving on {server.url}/api", flush=True)
         threading.Event().wait()

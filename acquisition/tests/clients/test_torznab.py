@@ -274,7 +274,7 @@ def test_fetches_a_torrent_with_a_key_that_shows_nowhere(indexer: FakeTorznab) -
     (release,) = books.search(SearchQuery())
     assert KEY not in f"{release!r} {books!r}"
     assert books.fetch(release).torrent == data
-    assert indexer.calls("/download/0")[0].first("apikey") == KEY
+    assert indexer.calls("/dl/0")[0].first("apikey") == KEY
 
 
 def test_the_key_goes_to_no_other_host(indexer: FakeTorznab) -> None:
@@ -311,7 +311,7 @@ def test_a_redirect_into_the_network_is_refused_unless_it_is_trusted(indexer: Fa
         (FakeItem("E", torrent=b"d" + b"1" * (11 * 1024 * 1024)), Malformed, "upstream_error"),
         (FakeItem("E", redirect="file:///etc/passwd"), Rejected, "address_refused"),
         (FakeItem("E", redirect="http://[bad"), Rejected, "address_refused"),
-        (FakeItem("E", redirect=f"/download/0?apikey={KEY}"), Malformed, "upstream_error"),
+        (FakeItem("E", redirect=f"/dl/0?apikey={KEY}"), Malformed, "upstream_error"),
         (FakeItem("E", magnet="magnet:?dn=nothing"), Malformed, "bad_torrent"),
         (FakeItem("E", enclosure_type="application/x-nzb"), Rejected, "unsupported_protocol"),
     ],
@@ -326,7 +326,7 @@ def test_bad_downloads_have_names(
 
 
 def test_a_vanished_release_is_said_to_be_gone(indexer: FakeTorznab) -> None:
-    release = OfferedRelease("g", "t", download_url=f"{indexer.url}/download/9?apikey={{api_key}}")
+    release = OfferedRelease("g", "t", download_url=f"{indexer.url}/dl/9?apikey={{api_key}}")
     with pytest.raises(Rejected) as caught:
         client(indexer).fetch(release)
     assert caught.value.code == "upstream_not_found"
