@@ -400,6 +400,14 @@ def test_a_403_means_what_it_means_there(
     assert caught.value.retry_after == wait
 
 
+def test_a_service_without_keys_does_not_speak_of_credentials(server: FakeProviders) -> None:
+    server.faults.append(Fault("status", status=403))
+    for name in ("audible", "audnexus", "openlibrary", "librivox"):
+        with pytest.raises(Rejected, match="turns this server away") as caught:
+            ask(make(name, server))
+        assert caught.value.code == "turned_away"
+
+
 @pytest.mark.parametrize("status", [400, 403, 429])
 def test_an_empty_quota_of_google_is_a_wait(status: int, server: FakeProviders) -> None:
     body = '{"error": {"errors": [{"domain": "usageLimits", "reason": "dailyLimitExceeded"}]}}'
