@@ -119,13 +119,14 @@ def test_a_scan_that_the_server_never_begins_is_not_waited_for_to_the_end(tmp_pa
         assert clock.now == 10
 
 
-def test_a_second_request_during_a_scan_changes_nothing(tmp_path: Path) -> None:
+def test_a_second_request_during_a_scan_changes_nothing_and_says_so(tmp_path: Path) -> None:
     with FakeAudiobookshelf(folder=tmp_path, scan_seconds=30) as server:
         client = AudiobookshelfClient(server.url, token=API_KEY)
-        client.scan(LIBRARY_ID)
-        client.scan(LIBRARY_ID)
+        assert client.scan(LIBRARY_ID) is True
+        assert client.scan(LIBRARY_ID) is False
         server.finish_scan()
         assert server.scans == 1
+        assert client.scan(LIBRARY_ID) is True
 
 
 def test_one_new_folder_is_told_of_without_a_scan(tmp_path: Path) -> None:
