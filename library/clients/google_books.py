@@ -39,6 +39,7 @@ class GoogleBooks(Provider):
     service = "Google Books"
     default_base_url = "https://www.googleapis.com"
     default_interval = 1.0
+    has_key = True
     capabilities = frozenset({FIND_BOOKS, FIND_AUTHOR_BOOKS})
 
     def __init__(self, base_url: str = "", *, api_key: str = "", country: str = "US", **options: Any) -> None:

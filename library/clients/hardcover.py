@@ -86,6 +86,7 @@ class Hardcover(Provider):
     service = "Hardcover"
     default_base_url = "https://api.hardcover.app"
     default_interval = 1.05
+    has_key = True
     capabilities = frozenset({FIND_BOOKS, FIND_SERIES, GET_SERIES, FIND_AUTHOR_BOOKS})
 
     def __init__(self, base_url: str = "", *, token: str = "", **options: Any) -> None:

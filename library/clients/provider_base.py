@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
-from config.errors import Malformed, Unavailable
+from config.errors import Malformed, Rejected, Unavailable
 from config.http import MEGABYTE, Answer, Guard, Http
 from library.clients.json_values import distinct, text
 from library.domain.facts import BookKind, BookQuery, CatalogueBook, CatalogueSeries, Identifier, SeriesPlace
@@ -55,6 +55,7 @@ class Provider:
     service: ClassVar[str]
     default_base_url: ClassVar[str]
     default_interval: ClassVar[float] = 1.0
+    has_key: ClassVar[bool] = False
     capabilities: frozenset[str] = frozenset()
 
     def __init__(
@@ -104,15 +105,29 @@ class Provider:
 
     def _call(self, method: str, path: str, *, accept: Iterable[int] = (200,), **options: Any) -> Answer:
         """A paced call; a fault of the server (5xx without a word on when to come back) is tried once more."""
-        self.pace.wait()
         try:
-            return self.http.request(method, path, accept=accept, **options)
+            return self._call_once(method, path, accept, options)
         except Unavailable as error:
             if (error.http_status or 0) < 500 or error.retry_after:
                 raise
         self._sleep(self._retry_wait)
+        return self._call_once(method, path, accept, options)
+
+    def _call_once(self, method: str, path: str, accept: Iterable[int], options: Mapping[str, Any]) -> Answer:
         self.pace.wait()
-        return self.http.request(method, path, accept=accept, **options)
+        try:
+            return self.http.request(method, path, accept=accept, **options)
+        except Rejected as error:
+            if self.has_key or error.http_status not in (401, 403):
+                raise
+            # There are no credentials that could be wrong: such services turn away addresses that ask too much.
+            raise Rejected(
+                f"{self.service} turns this server away ({error.http_status}). Wait some hours, ask it less often "
+                "(a longer interval in the settings), or use another catalogue.",
+                service=self.service,
+                code="turned_away",
+                http_status=error.http_status,
+            ) from error
 
     def _get_object(
         self, path: str, params: Mapping[str, Any] | None = None, *, absent: Iterable[int] = (404,)

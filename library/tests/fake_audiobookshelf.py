@@ -366,6 +366,9 @@ def main() -> None:
     parser.add_argument("--recordings", type=Path, help="the recorded library")
     parser.add_argument("--scan-seconds", type=float, default=1.0)
     given = parser.parse_args()
+    for place in filter(None, (given.folder, given.recordings)):
+        if not place.is_dir():
+            parser.error(f"There is no folder {place}.")
     server = FakeAudiobookshelf(
         items=given.items,
         folder=given.folder,

@@ -333,7 +333,10 @@ def _whole_items(value: Any) -> Iterator[dict[str, Any]]:
 
 
 class FolderItems(ListedItems):
-    """Items made from a folder of books, by Audiobookshelf's rules for names; `scan` looks again."""
+    """Items made from a folder of books, by Audiobookshelf's rules for names; `scan` looks again.
+
+    Tags are not read, only names and metadata.json; and any file with the name of a sound file counts as one.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -427,7 +430,7 @@ def _metadata(base: Path, path: str) -> dict[str, Any]:
     if found := YEAR.match(name):
         said["publishedYear"], name = found[1], found[2]
     said["title"] = name if base.as_posix().endswith(path) else Path(name).stem
-    said["authors"] = [parents[-2] if len(parents) > 1 else parents[-1]] if parents else []
+    said["authors"] = re.split(r" & | and |; ", parents[-2] if len(parents) > 1 else parents[-1]) if parents else []
     sidecar = base / "metadata.json"
     if sidecar.exists() and base.as_posix().endswith(path):
         said.update(_sidecar(sidecar))

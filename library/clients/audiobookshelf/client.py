@@ -220,10 +220,16 @@ class AudiobookshelfClient:
 
     # --- Scanning -----------------------------------------------------------------------------------------------------
 
-    def scan(self, library_id: str) -> None:
-        """Ask for a scan, which needs an administrator. It runs on; a request during a scan changes nothing."""
+    def scan(self, library_id: str) -> bool:
+        """Ask for a scan, which needs an administrator; it runs on after the answer.
+
+        False when one was running already: the server ignores the request then, and that scan may have passed the new
+        files by. Wait for it, and ask again.
+        """
+        running = self._is_scanning(library_id)
         self._last_scans[library_id] = self._library_now(library_id).last_scan
         self._order(f"/api/libraries/{quote(library_id, safe='')}/scan", {}, "scan a library")
+        return not running
 
     def wait_for_scan(
         self, library_id: str, *, timeout: float = 600.0, sleep: Callable[[float], None] = time.sleep

@@ -131,10 +131,10 @@ class ItemReader:
             if len(rows) == 1:
                 yield self._unreadable(rows[0], error)
                 return
-            # One item that this user may not see spoils the whole batch, so then each is asked for alone.
-            size = 1 if error.http_status == 403 else (len(rows) + 1) // 2
-            for start in range(0, len(rows), size):
-                yield from self._expand(rows[start : start + size])
+            # One item that this user may not see, or that breaks the server, spoils a whole batch.
+            half = (len(rows) + 1) // 2
+            yield from self._expand(rows[:half])
+            yield from self._expand(rows[half:])
             return
         self.failures = 0
         yield from (copy_of_item(item) for item in items)

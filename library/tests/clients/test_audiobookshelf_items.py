@@ -51,6 +51,8 @@ def test_first_reading_gives_every_item_in_full_once(server: FakeAudiobookshelf)
     assert len(fingerprints(items)) == 120
     assert done == [(50, 120), (100, 120), (120, 120)]
     assert batch_sizes(server) == [50, 50, 20]
+    # Without a sort the order may change from page to page.
+    assert {one.query["sort"] for one in server.requests if one.path == LISTING} == {"addedAt"}
 
 
 def test_a_page_size_of_nothing_still_ends(server: FakeAudiobookshelf) -> None:
@@ -166,6 +168,15 @@ def test_one_item_that_breaks_the_server_does_not_hide_the_others(server: FakeAu
     assert [item.item_id for item in items if isinstance(item, SeenItem)] == [bad]
 
 
+def test_bad_items_here_and_there_are_no_outage(server: FakeAudiobookshelf) -> None:
+    ids = [row["id"] for row in server.items.rows(0, 120)]
+    bad = {ids[3], ids[30], ids[60], ids[61], ids[90]}
+    server.faults.append(Fault("status", BATCH, when=lambda one: bool(bad.intersection(one.json["libraryItemIds"]))))
+    items = read(server)
+    assert {item.item_id for item in items if isinstance(item, SeenItem)} == bad
+    assert len(items) == 120
+
+
 def test_a_server_that_fails_at_every_item_is_an_outage(server: FakeAudiobookshelf) -> None:
     server.faults.append(Fault("status", BATCH, status=500))
     with pytest.raises(Unavailable):
@@ -207,6 +218,8 @@ def test_faults_while_listing(
     with pytest.raises(error, match=says) as caught:
         list(client.iter_items(LIBRARY_ID, page_size=50))
     assert API_KEY not in str(caught.value)
+    if caught.value.retry_after:  # so long a wait is left to the caller
+        assert len(server.requests) == 3
     assert API_KEY not in repr(client)
 
 
@@ -332,6 +345,15 @@ def test_an_item_of_any_content_becomes_a_copy(item: dict[str, Any]) -> None:
 def test_fields_that_people_write_in_many_ways(said: dict[str, Any], field: str, wanted: Any) -> None:
     copy = copy_of_item({"id": "x", "relPath": "A/S/Vol 1 - B", "media": {"metadata": {"title": "T", **said}}})
     assert getattr(copy, field) == wanted
+
+
+def test_an_excluded_track_is_no_part_of_the_sound() -> None:
+    kept = {"ino": "1", "codec": "mp3", "bitRate": 64_000, "duration": 10.0, "exclude": False}
+    left_out = {"ino": "2", "codec": "flac", "bitRate": 900_000, "duration": 900.0, "exclude": True}
+    copy = copy_of_item({"id": "x", "relPath": "A/B", "media": {"audioFiles": [left_out, kept]}})
+    assert (copy.codec, copy.bitrate_kbps) == ("mp3", 64)
+    copy = copy_of_item({"id": "x", "relPath": "A/B", "media": {"audioFiles": [left_out]}})
+    assert "no_audio" in {problem.code for problem in copy.problems}
 
 
 def test_what_is_left_out_is_said() -> None:

@@ -10,6 +10,7 @@ from library.clients.audiobookshelf import AudiobookshelfClient
 from library.domain.facts import CopyFacts, SeriesPlace
 from library.tests.fake_audiobookshelf import API_KEY, LIMITED_KEY, FakeAudiobookshelf
 from library.tests.fake_audiobookshelf_items import LIBRARY_ID
+from library.tests.fake_http import Fault
 
 
 class Clock:
@@ -108,13 +109,24 @@ def test_a_scan_that_was_over_before_we_looked_is_seen_by_its_time(tmp_path: Pat
         assert clock.now == 0
 
 
-def test_a_second_request_during_a_scan_changes_nothing(tmp_path: Path) -> None:
+def test_a_scan_that_the_server_never_begins_is_not_waited_for_to_the_end(tmp_path: Path) -> None:
+    with FakeAudiobookshelf(folder=tmp_path) as server:
+        server.faults.append(Fault("status", f"/api/libraries/{LIBRARY_ID}/scan", status=200, body="OK"))
+        clock = Clock(server)
+        client = AudiobookshelfClient(server.url, token=API_KEY, clock=clock)
+        client.scan(LIBRARY_ID)
+        assert client.wait_for_scan(LIBRARY_ID, timeout=600, sleep=clock.sleep) is True
+        assert clock.now == 10
+
+
+def test_a_second_request_during_a_scan_changes_nothing_and_says_so(tmp_path: Path) -> None:
     with FakeAudiobookshelf(folder=tmp_path, scan_seconds=30) as server:
         client = AudiobookshelfClient(server.url, token=API_KEY)
-        client.scan(LIBRARY_ID)
-        client.scan(LIBRARY_ID)
+        assert client.scan(LIBRARY_ID) is True
+        assert client.scan(LIBRARY_ID) is False
         server.finish_scan()
         assert server.scans == 1
+        assert client.scan(LIBRARY_ID) is True
 
 
 def test_one_new_folder_is_told_of_without_a_scan(tmp_path: Path) -> None:

@@ -12,8 +12,19 @@ from library.clients.provider_base import FIND_AUTHOR_BOOKS, FIND_BOOKS, FIND_SE
 from library.clients.providers import KNOWN_PROVIDERS, build_provider
 from library.domain.facts import BookQuery, CatalogueBook, CatalogueProvider, Identifier, SeriesPlace
 from library.tests.fake_audiobookshelf import API_KEY, FakeAudiobookshelf
-from library.tests.fake_http import FakeServer, Fault, Reply
-from library.tests.fake_providers import BASES, TOKEN, WORKS, FakeProviders, Work, audible_product, many_works
+from library.tests.fake_http import FakeServer, Fault, Reply, Request
+from library.tests.fake_providers import (
+    BASES,
+    TOKEN,
+    WORKS,
+    FakeProviders,
+    Work,
+    audible_product,
+    google_volume,
+    itunes_row,
+    librivox_book,
+    many_works,
+)
 
 OZ_3 = WORKS[2]
 CALM: dict[str, Any] = {"sleep": lambda seconds: None, "timeout": (5.0, 5.0), "deadline_seconds": 5.0}
@@ -209,6 +220,8 @@ def test_all_books_of_an_author_over_several_pages(name: str, author: str) -> No
     works = [*many_works(130), Work(1, "By Another", "Prolific Writersson")]
     with FakeProviders(works) as server:
         titles = [book.title for book in make(name, server).find_author_books(author)]
+        calls = len(server.requests)
+    assert calls <= 5  # and it stops where there is no more
     assert len(titles) == len(set(titles))
     assert sorted(titles) == sorted(work.title for work in works[:-1])
 
@@ -245,6 +258,61 @@ def test_a_member_that_the_shop_hides_keeps_its_place(server: FakeProviders) -> 
         ("3", "Ozma of Oz", True),
         ("4", "Dorothy and the Wizard in Oz", False),
     ]
+
+
+def test_pages_of_google_that_overlap_give_each_volume_once() -> None:
+    with FakeProviders(many_works(40)) as server:
+        found = {"items": [google_volume(work) for work in server.works]}
+        server.replies["/google/books/v1/volumes"] = Reply(found)
+        assert len(list(make("google", server).find_author_books("Prolific Writer"))) == 40
+
+
+def test_pages_of_audible_that_only_repeat_end_the_list() -> None:
+    with FakeProviders(many_works(50)) as server:
+        assert len(list(make("audible", server).find_author_books("Prolific Writer"))) == 50
+        assert len(server.requests) == 2
+
+
+def test_librivox_titles_lack_their_article(server: FakeProviders) -> None:
+    provider = make("librivox", server)
+    for title in ("The Wonderful Wizard of Oz", "Wonderful Wizard"):
+        [book] = provider.find_books(BookQuery(title=title))
+        assert book.provider_id == "1"
+
+
+@pytest.mark.parametrize(
+    ("author", "count"),
+    [("Sir Arthur Conan Doyle", 2), ("Doyle, Arthur Conan", 2), ("A. C. Doyle", 2), ("Doyle", 2), ("Roddy Doyle", 0)],
+)
+def test_librivox_knows_last_names_only_so_first_names_are_compared_here(
+    author: str, count: int, server: FakeProviders
+) -> None:
+    provider = make("librivox", server)
+    assert len(list(provider.find_author_books(author))) == count
+    found = provider.find_books(BookQuery("A Study in Scarlet", author))
+    assert len(found) == min(count, 1)
+
+
+def test_an_author_with_a_small_word_before_the_last_name() -> None:
+    with FakeProviders([Work(1, "Bel Ami", "Guy de Maupassant")]) as server:
+        row = librivox_book(server.works[0])
+        row["authors"][0] |= {"first_name": "Guy", "last_name": "de Maupassant"}
+        answers = {"de Maupassant": Reply({"books": [row]})}
+
+        def answer(request: Request) -> Reply:
+            return answers.get(request.query["author"], Reply({"error": "Audiobooks could not be found"}, 404))
+
+        server.answer = answer  # type: ignore[method-assign]
+        [book] = make("librivox", server).find_author_books("Guy de Maupassant")
+    assert book.title == "Bel Ami"
+
+
+def test_an_itunes_id_of_something_else_is_not_taken_for_the_book(server: FakeProviders) -> None:
+    other = itunes_row(WORKS[0])
+    server.replies["/itunes/lookup"] = Reply({"resultCount": 1, "results": [other]})
+    query = BookQuery("Ozma of Oz", identifiers=[Identifier("itunes", "900003")])
+    [book] = make("itunes", server).find_books(query)
+    assert book.title == "Ozma of Oz"
 
 
 @pytest.mark.parametrize("name", ["audnexus", "audible"])
@@ -332,6 +400,14 @@ def test_a_403_means_what_it_means_there(
     assert caught.value.retry_after == wait
 
 
+def test_a_service_without_keys_does_not_speak_of_credentials(server: FakeProviders) -> None:
+    server.faults.append(Fault("status", status=403))
+    for name in ("audible", "audnexus", "openlibrary", "librivox"):
+        with pytest.raises(Rejected, match="turns this server away") as caught:
+            ask(make(name, server))
+        assert caught.value.code == "turned_away"
+
+
 @pytest.mark.parametrize("status", [400, 403, 429])
 def test_an_empty_quota_of_google_is_a_wait(status: int, server: FakeProviders) -> None:
     body = '{"error": {"errors": [{"domain": "usageLimits", "reason": "dailyLimitExceeded"}]}}'
@@ -368,8 +444,18 @@ def test_older_audnexus_servers_without_search(reply: Reply, server: FakeProvide
 def test_a_passing_fault_is_tried_once_more(server: FakeProviders) -> None:
     for name in PUBLIC:
         server.faults[:] = [Fault("status", status=503, times=1)]
-        [book] = ask(make(name, server))
+        slept: list[float] = []
+        [book] = ask(make(name, server, min_interval=7.0, sleep=slept.append))
         assert book.title == "Ozma of Oz"
+        assert slept[0] == 1.0
+        assert slept[1] == pytest.approx(7.0, abs=1.0)  # the pace is kept even then
+
+
+def test_a_server_that_says_when_to_come_back_is_left_alone_until_then(server: FakeProviders) -> None:
+    server.faults.append(Fault("status", status=503, headers={"Retry-After": "120"}))
+    with pytest.raises(Unavailable):
+        ask(make("audible", server))
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("body", [[], "text", 7, None, {"unexpected": True}, {"books": 3, "docs": {}, "results": None}])
