@@ -20,11 +20,18 @@ from typing import Any, BinaryIO
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import requests
+from urllib3.exceptions import DecodeError, ProtocolError, ReadTimeoutError
 from urllib3.exceptions import HTTPError as TransportError
 
 from config.errors import ExternalAPIError, Malformed, Rejected, Unavailable
 
 MEGABYTE = 1024 * 1024
+BROKEN_OFF = (
+    requests.exceptions.ChunkedEncodingError,
+    requests.exceptions.ContentDecodingError,
+    ProtocolError,
+    DecodeError,
+)
 REDIRECTS = {301, 302, 303, 307, 308}
 BUSY = {408, 425, 429, 500, 502, 503, 504, 507, 520, 521, 522, 523, 524}
 SECRET_PARAMETER = re.compile(r"(?i)\b(api_?key|passkey|token|password|mam_id|jackett_apikey|r|key|sid)=[^&\s\"'<>]+")
@@ -227,7 +234,7 @@ class Http:
 
     def _pieces(self, response: requests.Response, started: float, *, deadline: bool = True) -> Iterator[bytes]:
         with self._transport(response.url):
-            for piece in response.iter_content(64 * 1024):
+            while piece := response.raw.read1(64 * 1024, decode_content=True):
                 if deadline and self.clock() - started > self.deadline_seconds:
                     raise Unavailable(
                         f"{self.service} took more than {self.deadline_seconds:.0f} s for one answer.",
@@ -246,7 +253,7 @@ class Http:
             raise Unavailable(
                 f"{self.service} at {where}: its certificate cannot be verified.", service=self.service, permanent=True
             ) from error
-        except requests.exceptions.Timeout as error:
+        except (requests.exceptions.Timeout, ReadTimeoutError) as error:
             raise Unavailable(f"{self.service} at {where} did not answer in time.", service=self.service) from error
         except (
             requests.exceptions.InvalidURL,
@@ -256,7 +263,7 @@ class Http:
             raise Rejected(
                 f"{self.service}: {where or 'the address'} is not a valid URL.", service=self.service
             ) from error
-        except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError) as error:
+        except BROKEN_OFF as error:
             raise Unavailable(
                 f"{self.service} at {where} broke off in the middle of its answer.", service=self.service
             ) from error

@@ -50,7 +50,7 @@ class Download(models.Model):
     speed_bytes = models.BigIntegerField(default=0)
     eta_seconds = models.PositiveIntegerField(null=True, blank=True)
     client_state = models.CharField(max_length=30, blank=True)
-    content_path = models.CharField(max_length=2000, blank=True, help_text="As seen from here.")
+    content_path = models.CharField(max_length=2000, blank=True, help_text="As the client says it.")
     attempts = models.PositiveSmallIntegerField(default=0, help_text="Failed attempts so far.")
     max_retries = models.PositiveSmallIntegerField(default=3)
     next_retry_at = models.DateTimeField(null=True, blank=True)

@@ -41,7 +41,14 @@ def set_up_demo(*, report: Callable[[str], None] = lambda line: None) -> Library
             _make_series(series, missing, shelf, source, report)
     url = f"http://127.0.0.1:{settings.DEMO_PORT}"
     Indexer.objects.update_or_create(
-        name=NAME, defaults={"kind": IndexerKind.LIBRIVOX, "url": url, "priority": 1, "daily_budget": 2000}
+        name=NAME,
+        defaults={
+            "kind": IndexerKind.LIBRIVOX,
+            "url": url,
+            "priority": 1,
+            "daily_budget": 2000,
+            "settings": {"pause_seconds": 0},
+        },
     )
     ensure_downloader()
     root, _ = LibraryRoot.objects.update_or_create(

@@ -4,35 +4,44 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from acquisition.models import Download
+from acquisition.domain.paths_map import Disk, PathMapping, explain_missing, to_local
+from acquisition.models import Download, DownloadClient
 from acquisition.services.placing import PlacingError
+
+
+def mappings_of(client: DownloadClient) -> list[PathMapping]:
+    """The path mappings of a client, as the user wrote them."""
+    rows = client.path_mappings if isinstance(client.path_mappings, list) else []
+    return [
+        PathMapping(str(row["remote"]), str(row["local"])) for row in rows if row.get("remote") and row.get("local")
+    ]
 
 
 def locate(download: Download) -> Path:
     """The file or folder of a finished download; PlacingError tells the causes apart."""
-    if not download.content_path:
-        raise PlacingError(
-            "The client does not say where the files are. Look at it in the client.", code="path_unknown"
-        )
-    path = Path(download.content_path)
-    try:
-        path.lstat()
-    except PermissionError as error:
-        raise PlacingError(
-            f"{path} may not be read by this user. Give it permission to read.", code="path_forbidden"
-        ) from error
-    except OSError as error:
-        client = download.client.name if download.client else "The client"
-        raise PlacingError(
-            f"{client} says that the files are at {path}, and that is not here. If it runs elsewhere or in a container, "
-            "add a path mapping to it (its folder, and the same folder seen from here).",
-            code="path_not_found",
-        ) from error
+    client = download.client
+    mappings = mappings_of(client) if client else []
+    name = client.name if client else "The client"
+    path = Path(to_local(download.content_path, mappings) or "/nowhere")
+    if not download.content_path or not _exists(str(path)):
+        missing = explain_missing(download.content_path, mappings, Disk(_exists, _names), client=name)
+        raise PlacingError(missing.message, code=f"path_{missing.cause.value}")
     if path.is_symlink():
         raise PlacingError(
             f"{path} is a link; links are not followed. Import the folder that it leads to.", code="path_is_link"
         )
     return path
+
+
+def _exists(path: str) -> bool:
+    return os.path.lexists(path)
+
+
+def _names(path: str) -> list[str] | None:
+    try:
+        return sorted(os.listdir(path))  # noqa: PTH208 (names are wanted, not paths)
+    except OSError:
+        return None
 
 
 def content_files(content: Path) -> Iterator[Path]:

@@ -13,7 +13,6 @@ from typing import Any
 from django.utils import timezone
 
 from acquisition.domain.facts import ClientDownload, ClientState
-from acquisition.domain.paths_map import to_local
 from acquisition.domain.states import DownloadState
 from acquisition.models import ClientKind, Download, DownloadClient
 from acquisition.services.grabbing import hand_over
@@ -95,7 +94,7 @@ def _follow(download: Download, seen: ClientDownload | None, client: DownloadCli
         _lost(download, client, now)
         return
     moved_on = seen.progress > download.progress or seen.state != download.client_state
-    path = to_local(seen.content_path, client.path_mappings) if seen.content_path else download.content_path
+    path = seen.content_path or download.content_path
     Download.objects.filter(pk=download.pk).update(
         progress=seen.progress,
         size_bytes=seen.size_bytes or download.size_bytes,

@@ -15,6 +15,7 @@ from config.errors import ExternalAPIError
 from config.http import host_of
 
 T = TypeVar("T")
+REGISTERED = {IndexerKind.LIBRIVOX.value: "archive"}
 
 
 def open_indexer(indexer: Indexer) -> IndexerClient:
@@ -32,7 +33,7 @@ def open_indexer(indexer: Indexer) -> IndexerClient:
         values["librivox_url"] = indexer.settings.get("librivox_url") or indexer.url or settings.LIBRIVOX_URL
     if indexer.kind == IndexerKind.MYANONAMOUSE:
         values["on_cookie"] = lambda value: Indexer.objects.filter(pk=indexer.pk).update(api_key=value)
-    return build_indexer(indexer.kind, values)
+    return build_indexer(REGISTERED.get(indexer.kind, indexer.kind), values)
 
 
 def open_client(client: DownloadClient) -> DownloadClientPort:

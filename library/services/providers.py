@@ -11,6 +11,7 @@ from django.db.models import F
 from config.backoff import paused_until, step_down, step_up
 from config.errors import ExternalAPIError
 from library.clients.embedded import EmbeddedCatalogue
+from library.clients.providers import build_provider
 from library.domain.facts import CatalogueProvider
 from library.models import ProviderState
 
@@ -23,7 +24,7 @@ DEFAULTS = (
     ("audible", False, 80, 5000),
     ("hardcover", False, 70, 4000),
     ("openlibrary", False, 50, 3000),
-    ("google_books", False, 40, 900),
+    ("google", False, 40, 900),
     ("itunes", False, 40, 2000),
     ("librivox", False, 60, 2000),
 )
@@ -94,8 +95,6 @@ def open_provider(state: ProviderState) -> CatalogueProvider:
         values.setdefault("base_url", urls[state.name])
     if state.secret:
         values["token"] = state.secret
-    from library.clients.providers import build_provider
-
     return build_provider(state.name, values)
 
 

@@ -22,7 +22,7 @@ from library.services.linking import link_copies
 
 BATCH = 250
 UNSEEN_RUNS = 2
-NOT_A_COPY = frozenset({"ebook_only", "no_readable_audio"})
+NOT_A_COPY = frozenset({"ebook_only", "no_readable_audio", "no_audio"})
 MAX_PREVIEW = 100
 PLAIN_FIELDS = (
     "subtitle", "asin", "isbn", "publisher", "published_year", "language", "description", "is_abridged", "is_explicit",
