@@ -224,7 +224,7 @@ HOST = env.text("UNABRIDGED_HOST", "127.0.0.1")
 PORT = env.integer("UNABRIDGED_PORT", 8788, least=1, most=65535)
 DEMO_PORT = env.integer("UNABRIDGED_DEMO_PORT", 8789, least=1, most=65535)
 WEB_WORKERS = env.integer("UNABRIDGED_WEB_WORKERS", 1, least=1, most=64)
-WEB_THREADS = env.integer("UNABRIDGED_WEB_THREADS", 8, least=1, most=256)
+WEB_THREADS = env.integer("UNABRIDGED_WEB_THREADS", 4, least=1, most=256)
 WORKER_CONCURRENCY = env.integer("UNABRIDGED_WORKER_CONCURRENCY", 4, least=2, most=64)
 
 # --- Outside services ------------------------------------------------------------------------------------------------
@@ -244,6 +244,14 @@ LOGGING = {
     "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {"httpx": {"level": "WARNING"}, "urllib3": {"level": "WARNING"}, "qbittorrentapi": {"level": "WARNING"}},
+    "loggers": {
+        "httpx": {"level": "WARNING"},
+        "urllib3": {"level": "WARNING"},
+        "qbittorrentapi": {"level": "WARNING"},
+        "kombu.connection": {"level": "ERROR"},
+        "celery.app.trace": {"level": "WARNING"},
+        "celery.worker": {"level": "WARNING"},
+        "celery.apps": {"level": "WARNING"},
+    },
 }
 JWT_LIFETIME = timedelta(minutes=30)

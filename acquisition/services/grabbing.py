@@ -136,7 +136,7 @@ def _limit(download: Download, client: DownloadClient, name: str) -> Any:
 def _client_for(payload: Payload, now: datetime.datetime) -> DownloadClient:
     clients = DownloadClient.objects.filter(is_enabled=True)
     clients = clients.filter(kind=ClientKind.HTTP) if payload.direct_files else clients.exclude(kind=ClientKind.HTTP)
-    usable = clients.filter(Q(paused_until=None) | Q(paused_until__lte=now)).first()
+    usable: DownloadClient | None = clients.filter(Q(paused_until=None) | Q(paused_until__lte=now)).first()
     if usable:
         return usable
     if clients.exists():

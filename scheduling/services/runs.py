@@ -64,9 +64,17 @@ def send_run(run_id: int) -> None:
     from scheduling.tasks import execute
 
     try:
+        prepare_queue()
         execute.delay(run_id=run_id)
     except (OSError, execute.OperationalError):
         logger.warning("The queue cannot be reached; run %s waits for the next sweep.", run_id)
+
+
+def prepare_queue() -> None:
+    """The folders of the embedded queue; nothing where a broker is used."""
+    if not settings.REDIS_URL:
+        for folder in ("messages", "control"):
+            (settings.QUEUE_DIR / folder).mkdir(parents=True, exist_ok=True)
 
 
 def execute_run(run_id: int) -> Run | None:

@@ -19,7 +19,7 @@ from acquisition.services.demo import NAME as DEMO
 from acquisition.services.demo import ensure_downloader, set_up_demo
 from config.supervisor import AlreadyRunning, Child, Lock, Supervisor, python
 from library.models import LibraryRoot
-from scheduling.services.runs import recover_runs, request_run
+from scheduling.services.runs import execute_run, prepare_queue, recover_runs, request_run
 
 PARTS = ("web", "worker", "beat")
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 (only compared with)
@@ -51,8 +51,7 @@ class Command(BaseCommand):
         if "web" in parts:
             self._check_port(options["host"], options["port"])
         password = self._prepare(options) if options["first_run"] else None
-        for folder in ("messages", "control"):
-            (settings.QUEUE_DIR / folder).mkdir(parents=True, exist_ok=True)
+        prepare_queue()
         if "worker" in parts and not settings.REDIS_URL:
             recover_runs(now=timezone.now(), all_running=True)
         children = [self._child(part, options) for part in parts]
@@ -82,7 +81,7 @@ class Command(BaseCommand):
         if not options["no_demo"] and not LibraryRoot.objects.exists():
             self.stdout.write("Making the demonstration library …")
             set_up_demo(report=lambda line: self.stdout.write(f"  {line}"))
-            request_run(job="library_import")
+            execute_run(request_run(job="library_import", send=lambda run_id: None).pk)
         return made[1] if made else None
 
     def _greet(self, where: str, password: str | None) -> None:
@@ -109,18 +108,18 @@ class Command(BaseCommand):
 
     def _child(self, part: str, options: Mapping[str, Any]) -> Child:
         worker = [
-            "-m", "celery", "-A", "config", "worker", "--pool", "threads", "--concurrency", str(settings.WORKER_CONCURRENCY),
+            "-m", "celery", "--quiet", "-A", "config", "worker", "--pool", "threads", "--concurrency", str(settings.WORKER_CONCURRENCY),
             "--loglevel", settings.LOG_LEVEL, "--without-gossip", "--without-mingle", "--without-heartbeat",
         ]  # fmt: skip
         commands = {
             "web": [
                 "-m", "granian", "--interface", "wsgi", "--host", options["host"], "--port", str(options["port"]),
                 "--workers", str(settings.WEB_WORKERS), "--blocking-threads", str(settings.WEB_THREADS), "--no-ws",
-                "--respawn-failed-workers", "config.wsgi:application",
+                "--respawn-failed-workers", "--log-level", "warning", "config.wsgi:application",
             ],
             "worker": worker,
             "beat": [
-                "-m", "celery", "-A", "config", "beat", "--loglevel", "WARNING", "--pidfile", "",
+                "-m", "celery", "--quiet", "-A", "config", "beat", "--loglevel", "WARNING", "--pidfile", "",
                 "--schedule", str(Path(settings.DATA_DIR) / "beat"),
             ],
         }  # fmt: skip
