@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test check integration bench demo format schema clean
+.PHONY: help run test check judge integration integration/.ready contract bench demo format clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -32,6 +32,28 @@ check: $(VENV)/.dev  ## format, lint, types, import contracts, migrations
 	$(BIN)/mypy .
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python manage.py makemigrations --check --dry-run
+
+judge: $(VENV)/.dev  ## measure judgement on the shared cases; fails when a figure falls
+	$(BIN)/python benchmarks/judge.py
+
+integration/.ready:
+	@if command -v qbittorrent-nox transmission-daemon opentracker ffmpeg >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq qbittorrent-nox transmission-daemon opentracker ffmpeg >/dev/null; \
+	else echo "The integration tests need qbittorrent-nox, transmission-daemon, opentracker and ffmpeg. Install them (Debian: apt-get install …)."; exit 1; fi
+
+integration: $(VENV)/.dev integration/.ready  ## tests against real programs; installs them where it may
+	cd integration && ../$(BIN)/python -m pytest -c pytest.ini --rootdir=. --durations=5
+
+contract: $(VENV)/.dev  ## the API's contract against a live server, on SQLite and on PostgreSQL
+	$(BIN)/python integration/contract.py
+
+bench: $(VENV)/.dev  ## measurements; ratios against a floor in the same run
+	$(BIN)/python benchmarks/read_folders.py 2000
+
+demo: $(VENV)/.run  ## load the demonstration into an empty product
+	$(BIN)/python manage.py migrate -v0
+	$(BIN)/python manage.py demo load
 
 format: $(VENV)/.dev  ## put the code in order
 	$(BIN)/ruff format .

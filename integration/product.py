@@ -1,6 +1,5 @@
 """The product as its user runs it: real processes of `manage.py`, on SQLite or on PostgreSQL and Redis."""
 
-import json
 import os
 import signal
 import sqlite3
@@ -42,6 +41,7 @@ class Product:
     server: subprocess.Popen[bytes] | None = None
     database: str = field(default_factory=lambda: f"unabridged_{uuid.uuid4().hex[:10]}")
     redis_index: int = 9
+    extra: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -57,6 +57,7 @@ class Product:
             "UNABRIDGED_PORT": str(self.port),
             "UNABRIDGED_LOG_LEVEL": "WARNING",
             "PYTHONUNBUFFERED": "1",
+            **self.extra,
         }
         if self.kind == "postgres":
             own |= {"DATABASE_URL": f"{POSTGRES}/{self.database}", "REDIS_URL": f"{REDIS}/{self.redis_index}"}
@@ -129,7 +130,3 @@ class Product:
     def log(self) -> str:
         path = self.folder / "serve.log"
         return path.read_text(errors="replace")[-6000:] if path.exists() else ""
-
-
-def python_literal(values: Mapping[str, Any]) -> str:
-    return repr(json.loads(json.dumps(dict(values))))
