@@ -37,17 +37,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         parts = options["only"] or PARTS
-        lock = Lock(Path(settings.DATA_DIR) / f"serve-{'-'.join(sorted(parts))}.lock")
-        try:
-            lock.take()
-        except AlreadyRunning:
-            raise CommandError(
-                f"Another `serve` is running with the data in {settings.DATA_DIR}. Stop it first."
-            ) from None
-        except OSError as error:
-            raise CommandError(
-                f"{settings.DATA_DIR} cannot be written: {error.strerror}. Set UNABRIDGED_DATA_DIR."
-            ) from error
+        if not (settings.REDIS_URL and options["only"]):
+            self._take_lock()
         if "web" in parts:
             self._check_port(options["host"], options["port"])
         password = self._prepare(options) if options["first_run"] else None
@@ -62,6 +53,20 @@ class Command(BaseCommand):
         where = f"http://{shown}:{options['port']}/"
         supervisor = Supervisor(children, say=self.stderr.write)
         supervisor.run(on_started=lambda: self._greet(where, password) if "web" in parts else None)
+
+    def _take_lock(self) -> None:
+        """One whole server per data directory. Single parts on a broker may be as many as wanted."""
+        try:
+            self.lock = Lock(Path(settings.DATA_DIR) / "serve.lock")
+            self.lock.take()
+        except AlreadyRunning:
+            raise CommandError(
+                f"Another `serve` is running with the data in {settings.DATA_DIR}. Stop it first."
+            ) from None
+        except OSError as error:
+            raise CommandError(
+                f"{settings.DATA_DIR} cannot be written: {error.strerror}. Set UNABRIDGED_DATA_DIR."
+            ) from error
 
     def _check_port(self, host: str, port: int) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
