@@ -155,11 +155,11 @@ class _Data:
         return index
 
     @cached_property
-    def _by_surname(self) -> dict[str, list[CatalogueBook]]:
+    def _by_name(self) -> dict[str, list[CatalogueBook]]:
         index: dict[str, list[CatalogueBook]] = defaultdict(list)
         for book in self.books.values():
-            for surname in {fold_name(author).split()[-1] for author in book.authors if fold_name(author)}:
-                index[surname].append(book)
+            for word in {word for author in book.authors for word in fold_name(author).split()}:
+                index[word].append(book)
         return index
 
     def by_identifier(self, identifiers: Iterable[Identifier]) -> list[CatalogueBook]:
@@ -197,7 +197,7 @@ class _Data:
         words = fold_name(author).split()
         if not words:
             return []
-        return [book for book in self._by_surname.get(words[-1], []) if _written_by(book.authors, author)]
+        return [book for book in self._by_name.get(words[-1], []) if _written_by(book.authors, author)]
 
 
 def _likeness(wanted: frozenset[str], title: frozenset[str]) -> float:

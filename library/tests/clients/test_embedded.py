@@ -94,6 +94,13 @@ def test_finds_the_books_of_an_author(author: str) -> None:
     assert {"Germinal", "Therese Raquin"} <= {book.title for book in CATALOGUE.find_author_books(author)}
 
 
+@pytest.mark.parametrize(
+    "author", ["Lord Byron", "Augustine", "Confucius", "Tennyson", "Conan Doyle, Arthur", "JK Jerome"]
+)
+def test_finds_the_books_of_authors_with_ranks_scripts_and_initials(author: str) -> None:
+    assert CATALOGUE.find_author_books(author)
+
+
 def test_an_unknown_author_has_no_books() -> None:
     assert list(CATALOGUE.find_author_books("Nobody Atall")) == []
     assert list(CATALOGUE.find_author_books("")) == []
