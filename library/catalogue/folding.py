@@ -54,7 +54,8 @@ _INITIALS = re.compile(r"\b([A-Z])([A-Z])([A-Z]?)\b")
 
 def fold(text: str) -> str:
     """Lower case, no accents, no punctuation, single spaces."""
-    decomposed = unicodedata.normalize("NFKD", _APOSTROPHES.sub("", text.lower().translate(_LETTERS)))
+    compatible = unicodedata.normalize("NFKD", text).lower()
+    decomposed = unicodedata.normalize("NFKD", _APOSTROPHES.sub("", compatible).translate(_LETTERS))
     plain = "".join(char for char in decomposed if not unicodedata.combining(char))
     return " ".join(_NOT_WORD.sub(" ", plain).split())
 
@@ -91,13 +92,13 @@ def title_tokens(text: str) -> frozenset[str]:
 def fold_name(name: str) -> str:
     """One spelling for a person: `Burroughs, E. R.`, `E.R. Burroughs` and `ER Burroughs` are the same.
 
-    Titles (`Sir`, `Jr.`) and names in brackets are dropped, and so is a second script (`Confucius 孔子`). After a
-    comma stands the first name, unless it is a rank: `Alfred, Lord Tennyson`; `Philip Stanhope, 4th Earl of Chesterfield`.
+    Titles (`Sir`, `Jr.`), names in brackets and a second script (`Confucius 孔子`) are dropped. After a comma stands
+    the first name, unless it is a rank: `Alfred, Lord Tennyson`; `Philip Stanhope, 4th Earl of Chesterfield`.
     """
-    name = re.sub(r"\([^)]*\)", " ", name)
-    if not name.isupper():
-        name = _INITIALS.sub(r"\1 \2 \3", name)
-    parts = [words for part in name.split(",") if (words := fold(part).split()) and not set(words) <= _TITLES]
+    plain = re.sub(r"\([^)]*\)", " ", name)
+    if not plain.isupper():
+        plain = _INITIALS.sub(r"\1 \2 \3", plain)
+    parts = [words for part in plain.split(",") if (words := fold(part).split()) and not set(words) <= _TITLES]
     if len(parts) == 2:
         head, tail = parts
         ranked = not _NOBLE.isdisjoint(tail)

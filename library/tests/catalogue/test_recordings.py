@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from hypothesis import given
+from hypothesis import strategies as st
 
 from library.catalogue import build
-from library.catalogue.folding import fold_name, names_agree, parse_number, title_tokens
+from library.catalogue.folding import fold, fold_name, names_agree, parse_number, title_tokens
 from library.catalogue.recordings import clean_recordings, clean_row, clean_title, parse_runtime, parse_volume, read_raw
 
 LISTING = Path(settings.BASE_DIR).parent / "shared" / "data" / "librivox_catalogue.jsonl"
@@ -138,6 +140,20 @@ def test_a_row_without_audio_gives_way_to_the_one_with_the_same_archive_id() -> 
 def test_names_agree(one: str, other: str, agree: bool) -> None:
     assert names_agree(one, other) is agree
     assert names_agree(other, one) is agree
+
+
+@given(st.text(max_size=40))
+def test_any_text_can_be_cleaned_and_folded(text: str) -> None:
+    assert fold(fold(text)) == fold(text)
+    assert names_agree(text, text) is bool(fold(text))
+    assert parse_runtime(text) is None or parse_runtime(text) >= 0  # type: ignore[operator]
+    assert isinstance(clean_title(text, text), str)
+    assert isinstance(parse_volume(text), str)
+
+
+@given(st.text(max_size=20), st.text(max_size=20))
+def test_agreement_of_names_has_no_direction(one: str, other: str) -> None:
+    assert names_agree(one, other) is names_agree(other, one)
 
 
 def test_numbers_in_titles_fold_to_digits() -> None:

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from hypothesis import given
+from hypothesis import settings as settings_of_hypothesis
+from hypothesis import strategies as st
 
 from config.errors import Malformed, Unavailable
 from library.clients.embedded import DATA_FOLDER, RECORDINGS_FILE, SERIES_FILE, EmbeddedCatalogue
@@ -55,6 +58,14 @@ def test_finds_by_identifier(identifier: Identifier) -> None:
     found = CATALOGUE.find_books(BookQuery(title="ignored", identifiers=[identifier]))
     assert len(found) == 1
     assert identifier in found[0].identifiers
+
+
+@settings_of_hypothesis(deadline=None, max_examples=50)
+@given(st.text(max_size=30), st.text(max_size=20))
+def test_any_question_has_an_answer(title: str, author: str) -> None:
+    assert len(CATALOGUE.find_books(BookQuery(title=title, author=author))) <= 50
+    assert isinstance(CATALOGUE.find_series(title, author=author), list)
+    assert isinstance(CATALOGUE.find_author_books(author), list)
 
 
 def test_an_unknown_identifier_falls_back_to_the_title() -> None:
