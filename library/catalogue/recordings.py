@@ -3,12 +3,13 @@
 A raw line holds: title, authors, language (an English name), runtime (`h:mm:ss` or `m:ss`), readers (a number),
 first_reader, genres, librivox_slug, archive_id. A clean recording holds: id, title, authors, language, work (a key that
 all recordings of one work share) and, only where they say something: runtime (seconds), readers, reader, genre, slug,
-version, dramatised, abridged, collection, volume.
+version, dramatised, abridged, doubtful_length, collection, volume.
 """
 
 import html
 import json
 import re
+import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -79,6 +80,9 @@ TITLES_BY_ID = {
 # Not the identifier of a recording: it would have us download something else.
 WRONG_IDS = frozenset({"publicdomain"})
 
+DOUBTFUL_SHARE = 0.6
+DOUBTFUL_SECONDS = 3600  # short pieces are read at very different speeds
+
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]+")
 _SLUG_ARTICLE = re.compile(r"(the|an|a|das|der|die|de|een|ein|eine|het|le|la|les|el|los|las|il)-(?=.)")
 _TRAILING_ARTICLE = re.compile(r"^(?P<rest>[^:;(]+?),\s+(?P<article>The|A|An|La|Le|Il)(?=$|\s*[:;(])")
@@ -97,6 +101,9 @@ _VOLUME_WORD = (
 _VOLUME = re.compile(rf"\b(?:{_VOLUME_WORD})\b\.?\s+(?P<first>\w+)(?:(?:\s?[-–]|\s(?:&|and)\s)(?P<last>\w+))?", re.I)
 _BARE_NUMBER = re.compile(r"\b(\d{2,3})\b$")
 _TRANSLATION = re.compile(r"\s*\([^)]*\b(?:translation|translated|edition)\b[^)]*\)|,?\s*translated by .*$", re.I)
+_ADAPTATIONS = frozenset(
+    {"adapted", "children", "condensed", "edition", "folks", "play", "retold", "selections", "syllable"}
+)
 _ALTERNATE = re.compile(r"[;:,]\s+or\b.*$|\s+\(or\b.*$", re.I)
 
 
@@ -120,6 +127,7 @@ def clean_recordings(rows: Iterable[Mapping[str, Any]]) -> list[Recording]:
             kept[recording["id"]] = recording
     recordings = [kept[key] for key in sorted(kept)]
     _add_work_keys(recordings)
+    _doubt_lengths(recordings)
     return recordings
 
 
@@ -208,6 +216,22 @@ def _add_work_keys(recordings: list[Recording]) -> None:
             recording["work"] = f"{author}/{_work_title(recording['title'], titles)}".replace(" ", "-")
 
 
+def _doubt_lengths(recordings: list[Recording]) -> None:
+    """Mark readings far shorter than the others of their work: abridged without saying so, in part, or a slip.
+
+    Only where at least three readings in one language allow a judgement.
+    """
+    readings: dict[tuple[str, str], list[Recording]] = defaultdict(list)
+    for recording in recordings:
+        if "runtime" in recording and "abridged" not in recording:
+            readings[recording["work"], recording["language"]].append(recording)
+    for group in readings.values():
+        usual = statistics.median(recording["runtime"] for recording in group)
+        for recording in group:
+            if len(group) >= 3 and recording["runtime"] < DOUBTFUL_SHARE * usual and usual >= DOUBTFUL_SECONDS:
+                recording["doubtful_length"] = True
+
+
 def _plain(title: str) -> str:
     return _ALTERNATE.sub("", _TRANSLATION.sub("", title)).strip()
 
@@ -215,5 +239,7 @@ def _plain(title: str) -> str:
 def _work_title(title: str, titles: set[str]) -> str:
     plain = _plain(title)
     head = strip_article(fold(re.split(r"[:;(–—]| - |, (?=A )", plain)[0]))
-    tail_has_number = any(parse_number(word) is not None for word in fold(plain).split()[len(head.split()) :])
-    return head if head in titles and not tail_has_number else strip_article(fold(plain))
+    tail = fold(plain)[len(head) :].split()
+    tail_has_number = any(parse_number(word) is not None for word in tail)
+    another_text = not _ADAPTATIONS.isdisjoint(tail)
+    return head if head in titles and not tail_has_number and not another_text else strip_article(fold(plain))

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from config.errors import Malformed, Unavailable
-from library.catalogue.folding import fold, fold_name, fold_title, names_agree, title_tokens
+from library.catalogue.folding import fold, fold_name, fold_title, title_tokens
+from library.catalogue.people import is_by, names_of
 from library.domain.facts import (
     BookKind,
     BookQuery,
@@ -158,7 +159,8 @@ class _Data:
     def _by_name(self) -> dict[str, list[CatalogueBook]]:
         index: dict[str, list[CatalogueBook]] = defaultdict(list)
         for book in self.books.values():
-            for word in {word for author in book.authors for word in fold_name(author).split()}:
+            names = (name for author in book.authors for name in names_of(author))
+            for word in {word for name in names for word in fold_name(name).split()}:
                 index[word].append(book)
         return index
 
@@ -212,7 +214,7 @@ def _plainness(book: CatalogueBook) -> tuple[int, ...]:
     """Smaller is the more usual choice: whole, read plainly, by one reader, the first version."""
     readers = int(book.raw.get("readers", 0))
     return (
-        bool(book.is_abridged),
+        book.is_abridged is not False,
         bool(book.is_dramatised),
         book.language != "en",
         readers != 1,
@@ -220,11 +222,11 @@ def _plainness(book: CatalogueBook) -> tuple[int, ...]:
     )
 
 
-def _written_by(authors: Iterable[str], wanted: str) -> bool:
+def _written_by(authors: tuple[str, ...], wanted: str) -> bool:
     if not wanted.strip():
         return True
     names = [wanted, *(part for part in _PEOPLE_SEPARATOR.split(wanted) if part)]
-    return any(names_agree(author, name) for author in authors for name in names)
+    return any(is_by(authors, name) for name in names)
 
 
 def _series_key(name: str) -> str:
@@ -274,7 +276,7 @@ def _book(row: dict[str, Any], places: Iterable[_Place], works: Mapping[str, str
         series=tuple(SeriesPlace(series["name"], entry["position"]) for series, entry, _ in places),
         kind=_kind(row, entries),
         language=row["language"],
-        is_abridged=bool(row.get("abridged")),
+        is_abridged=None if "doubtful_length" in row else bool(row.get("abridged")),
         is_dramatised=bool(row.get("dramatised")),
         publisher="LibriVox",
         published_year=years[0] if years else None,

@@ -107,6 +107,21 @@ def test_recordings_of_one_work_share_a_key_and_volumes_do_not() -> None:
     assert len(set(works[3:])) == 3
 
 
+def test_a_reading_far_shorter_than_the_others_is_doubtful() -> None:
+    runtimes = ["5:00:00", "5:10:00", "4:30:00", "1:10:00"]
+    rows = [raw(runtime=runtime, archive_id=f"id{n}") for n, runtime in enumerate(runtimes)]
+    assert [row.get("doubtful_length", False) for row in clean_recordings(rows)] == [False, False, False, True]
+    assert not any("doubtful_length" in row for row in clean_recordings(rows[2:])), "two readings prove nothing"
+
+
+def test_an_adaptation_is_another_work() -> None:
+    titles = ["Emma", "Emma: A Play", "Emma - Young Folks Edition", "Emma: A Novel"]
+    rows = [raw(title=title, archive_id=f"id{n}", librivox_slug="") for n, title in enumerate(titles)]
+    works = [row["work"] for row in clean_recordings(rows)]
+    assert works[0] == works[3]
+    assert len(set(works)) == 3
+
+
 def test_a_row_without_audio_gives_way_to_the_one_with_the_same_archive_id() -> None:
     rows = [raw(title="Wrong", runtime=""), raw(title="Right"), raw(title="Wrong again", runtime="")]
     assert [row["title"] for row in clean_recordings(rows)] == ["Right"]
