@@ -74,6 +74,7 @@ AUTHOR_NAMES = {
     "Samuel R. Delaney": "Samuel R. Delany",
 }
 TITLES_BY_ID = {
+    "motherwestwindhow_1411_librivox": "Mother West Wind 'How' Stories",
     "newspaper_articles_twain_1011_librivox": "Newspaper Articles by Mark Twain",
     "short_story_047_1102_librivox": "Short Story Collection Vol. 047",
 }
@@ -90,6 +91,7 @@ _MARKS = r"(?:(?:version|v)\s*0?\d+|dramatic (?:reading|version)|drama|abridged|
 _MARKS_IN_BRACKETS = re.compile(rf"\s*[-,–]?\s*\({_MARKS}(?:\)|$)", re.I)
 _MARKS_AT_END = re.compile(r"[\s,–-]+(?:version\s*0?\d+|v\d|abridged|dramatic reading)\s*$", re.I)
 _VERSION = re.compile(r"\bv(?:ersion)?[\s-]*0?(\d+)\b", re.I)
+_SLUG_VERSION = re.compile(r"-(?:version-?0?(\d+)\b|(?:ver|v)-?(\d)(?=-by|$))")
 _DRAMATISED = re.compile(r"dramatic[\s-](?:reading|version)|\(drama\)", re.I)
 _ABRIDGED = re.compile(r"\babridged\b|\bcondensed by the author\b", re.I)
 _COLLECTION = re.compile(
@@ -143,14 +145,14 @@ def clean_row(row: Mapping[str, Any]) -> Recording:
         "authors": AUTHORS_BY_ID.get(archive_id) or [_clean_author(name) for name in row["authors"]],
         "language": LANGUAGES[row["language"]],
     }
-    version = _VERSION.search(raw_title) or re.search(r"version-0?(\d+)\b", slug)
+    version = _VERSION.search(raw_title) or _SLUG_VERSION.search(slug)
     optional = {
         "runtime": parse_runtime(row["runtime"] or ""),
         "readers": row["readers"],
         "reader": _tidy(row["first_reader"] or ""),
         "genre": _tidy(row["genres"] or "").lstrip("*"),
         "slug": slug,
-        "version": int(version[1]) if version else None,
+        "version": int(version[version.lastindex or 1]) if version else None,
         "dramatised": bool(_DRAMATISED.search(marks)),
         "abridged": bool(_ABRIDGED.search(raw_title)),
         "collection": bool(_COLLECTION.search(raw_title)),

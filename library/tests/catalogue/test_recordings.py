@@ -88,7 +88,8 @@ def test_marks_become_flags() -> None:
     flags = clean_row(raw(title="Tale (Version 3 Dramatic Reading)", language="German"))
     assert (flags["version"], flags["dramatised"], flags["language"], flags["title"]) == (3, True, "de", "Tale")
     assert clean_row(raw(title="Tale (Abridged)"))["abridged"] is True
-    assert clean_row(raw(librivox_slug="a-book-version-2-by-ann-author"))["version"] == 2
+    for slug, version in (("a-book-version-2-by-ann-author", 2), ("a-book-ver-3-by-ann", 3), ("a-book-v4", 4)):
+        assert clean_row(raw(librivox_slug=slug))["version"] == version
     assert "slug" not in clean_row(raw(librivox_slug="viewtopic.php?f=28&t=57997"))
 
 
