@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _ARTICLES = frozenset(
     {
@@ -89,6 +90,7 @@ def title_tokens(text: str) -> frozenset[str]:
     return frozenset(word if word == "i" else str(parse_number(word) or word) for word in words)
 
 
+@lru_cache(maxsize=8192)
 def fold_name(name: str) -> str:
     """One spelling for a person: `Burroughs, E. R.`, `E.R. Burroughs` and `ER Burroughs` are the same.
 

@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import json
 import re
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property, lru_cache
@@ -38,6 +39,7 @@ MAX_FOUND = 50
 _Row = Mapping[str, Any]
 _BOOK_KINDS = {kind.value: kind for kind in BookKind}
 _SERIES_NOISE = frozenset({"series", "saga", "trilogy", "cycle", "books", "novels", "mysteries"})
+_BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 _PEOPLE_SEPARATOR = re.compile(r"\s*(?:;|&|\band\b)\s*")
 
 
@@ -109,9 +111,9 @@ def _read_rows(path: Path, digest: "hashlib._Hash") -> list[dict[str, Any]]:
         ) from problem
     digest.update(packed)
     try:
-        lines = gzip.decompress(packed).decode().splitlines()
-        return json.loads(f"[{','.join(lines)}]")  # type: ignore[no-any-return]
-    except (OSError, EOFError, ValueError) as problem:
+        lines = gzip.decompress(packed).decode().strip("\n").replace("\n", ",")
+        return json.loads(f"[{lines}]")  # type: ignore[no-any-return]
+    except (OSError, EOFError, ValueError, zlib.error) as problem:
         raise _damaged(path) from problem
 
 
@@ -164,6 +166,14 @@ class _Data:
                 index[word].append(book)
         return index
 
+    @cached_property
+    def _series_authors(self) -> dict[str, tuple[str, ...]]:
+        """The authors of a series and of its books: an editor's series is found by each of its writers."""
+        return {
+            key: tuple(dict.fromkeys((*row.authors, *(name for entry in row.entries for name in entry.book.authors))))
+            for key, row in self.series.items()
+        }
+
     def by_identifier(self, identifiers: Iterable[Identifier]) -> list[CatalogueBook]:
         found: dict[str, CatalogueBook] = {}
         for identifier in identifiers:
@@ -173,15 +183,13 @@ class _Data:
         return list(found.values())
 
     def search(self, query: BookQuery) -> list[CatalogueBook]:
-        wanted = title_tokens(query.title)
-        if not wanted:
-            return []
+        wanted = _readings_of(query.title)
         language = query.language.lower().partition("-")[0]
-        candidates = set().union(*(self._by_token.get(token, set()) for token in wanted))
+        candidates = set().union(*(self._by_token.get(token, set()) for tokens in wanted for token in tokens))
         ranked: list[tuple[float, tuple[int, ...], str]] = []
         for book_id in candidates:
             book = self.books[book_id]
-            likeness = max(_likeness(wanted, title) for title in self._titles[book_id])
+            likeness = max(_likeness(tokens, title) for tokens in wanted for title in self._titles[book_id])
             if likeness and (not language or book.language == language) and _written_by(book.authors, query.author):
                 ranked.append((-likeness, _plainness(book), book_id))
         return [self.books[book_id] for _, _, book_id in sorted(ranked)]
@@ -190,7 +198,7 @@ class _Data:
         wanted = _series_key(name)
         if not wanted:
             return []
-        by_author = [row for row in self.series.values() if _written_by(row.authors, author)]
+        by_author = [row for row in self.series.values() if _written_by(self._series_authors[row.provider_id], author)]
         named = [row for row in by_author if any(_series_key(label) == wanted for label in (row.name, *row.aliases))]
         tokens = title_tokens(wanted)
         return named or [row for row in by_author if tokens <= title_tokens(" ".join((row.name, *row.aliases)))]
@@ -200,6 +208,12 @@ class _Data:
         if not words:
             return []
         return [book for book in self._by_name.get(words[-1], []) if _written_by(book.authors, author)]
+
+
+def _readings_of(title: str) -> set[frozenset[str]]:
+    """The words of a title as it stands, without what is in brackets (`(Unabridged)`), and without a subtitle."""
+    bare = _BRACKETS.sub(" ", title)
+    return {tokens for text in (title, bare, bare.partition(":")[0]) if (tokens := title_tokens(text))}
 
 
 def _likeness(wanted: frozenset[str], title: frozenset[str]) -> float:
@@ -251,13 +265,17 @@ def _shared_works(recordings: list[dict[str, Any]], series: list[dict[str, Any]]
     """Work keys, where recordings of one entry (a translation, another title) share the key of its first recording."""
     works: dict[str, str] = {row["id"]: row["work"] for row in recordings}
     renamed: dict[str, str] = {}
+
+    def current(work: str) -> str:
+        while work in renamed:
+            work = renamed[work]
+        return work
+
     for row in series:
         for entry in row["entries"]:
-            if entry["recordings"]:
-                first = works[entry["recordings"][0]]
-                key = renamed.get(first, first)
-                renamed.update((works[recording], key) for recording in entry["recordings"])
-    return {recording: renamed.get(work, work) for recording, work in works.items()}
+            keys = [current(works[recording]) for recording in entry["recordings"]]
+            renamed.update((key, keys[0]) for key in keys if key != keys[0])
+    return {recording: current(work) for recording, work in works.items()}
 
 
 def _book(row: dict[str, Any], places: Iterable[_Place], works: Mapping[str, str]) -> CatalogueBook:

@@ -60,12 +60,17 @@ def test_finds_by_identifier(identifier: Identifier) -> None:
     assert identifier in found[0].identifiers
 
 
-@settings_of_hypothesis(deadline=None, max_examples=50)
+@settings_of_hypothesis(deadline=None, max_examples=25)
 @given(st.text(max_size=30), st.text(max_size=20))
 def test_any_question_has_an_answer(title: str, author: str) -> None:
     assert len(CATALOGUE.find_books(BookQuery(title=title, author=author))) <= 50
     assert isinstance(CATALOGUE.find_series(title, author=author), list)
     assert isinstance(CATALOGUE.find_author_books(author), list)
+
+
+@pytest.mark.parametrize("title", ["Emma (Unabridged)", "Emma: A Novel", "Emma [Naxos edition]", "emma"])
+def test_brackets_and_subtitles_of_shops_do_not_hide_a_book(title: str) -> None:
+    assert set(titles(BookQuery(title=title, author="Jane Austen"))) == {"Emma"}
 
 
 def test_an_unknown_identifier_falls_back_to_the_title() -> None:
@@ -151,6 +156,13 @@ def test_finds_a_series_by_name(name: str) -> None:
     assert [series.provider_id for series in CATALOGUE.find_series(name, author="Doyle")] == ["sherlock-holmes"]
 
 
+@pytest.mark.parametrize("author", ["George M. Wrong", "Wood, William", "Stephen Leacock"])
+def test_a_series_of_several_hands_is_found_by_each_author(author: str) -> None:
+    assert [row.name for row in CATALOGUE.find_series("Chronicles of Canada", author=author)] == [
+        "Chronicles of Canada"
+    ]
+
+
 def test_finds_a_series_by_alias_part_of_its_name_and_not_for_another_author() -> None:
     assert [series.name for series in CATALOGUE.find_series("Psammead Trilogy")] == ["Five Children"]
     assert "Anne of Green Gables" in [series.name for series in CATALOGUE.find_series("green gables")]
@@ -219,6 +231,25 @@ def test_damaged_data_is_malformed(tmp_path: Path, content: bytes) -> None:
     (tmp_path / SERIES_FILE).write_bytes((DATA_FOLDER / SERIES_FILE).read_bytes())
     with pytest.raises(Malformed, match="Install Unabridged again"):
         EmbeddedCatalogue(tmp_path).get_series("oz")
+
+
+@pytest.mark.parametrize("place", [0.2, 0.5, 0.9])
+def test_data_damaged_in_the_middle_is_malformed(tmp_path: Path, place: float) -> None:
+    packed = bytearray((DATA_FOLDER / RECORDINGS_FILE).read_bytes())
+    at = int(len(packed) * place)
+    packed[at : at + 64] = b"\xff" * 64
+    (tmp_path / RECORDINGS_FILE).write_bytes(bytes(packed))
+    (tmp_path / SERIES_FILE).write_bytes((DATA_FOLDER / SERIES_FILE).read_bytes())
+    with pytest.raises(Malformed, match="damaged"):
+        EmbeddedCatalogue(tmp_path).get_series("oz")
+
+
+def test_translations_are_recordings_of_one_work() -> None:
+    series = CATALOGUE.get_series("voyages-extraordinaires")
+    assert series
+    places = [entry for entry in series.entries if entry.position == "6"]
+    assert len({entry.book.language for entry in places}) > 3
+    assert len({entry.book.raw["work"] for entry in places}) == 1
 
 
 def test_series_of_other_recordings_are_malformed(tmp_path: Path) -> None:
