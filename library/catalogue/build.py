@@ -38,7 +38,9 @@ def read_series(folder: Path = SERIES_SOURCES) -> list[dict[str, Any]]:
 
 
 def read_recordings(path: Path = RECORDINGS_FILE) -> dict[str, Recording]:
-    return {row["id"]: row for row in map(json.loads, gzip.decompress(path.read_bytes()).decode().splitlines())}
+    return {
+        row["id"]: row for row in map(json.loads, gzip.decompress(path.read_bytes()).decode().strip("\n").split("\n"))
+    }
 
 
 def main(arguments: Sequence[str]) -> int:

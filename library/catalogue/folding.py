@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _ARTICLES = frozenset(
     {
@@ -45,12 +46,17 @@ _COUNTING = (
     ("twelve",),
 )
 _WORDS = {word: number for number, words in enumerate(_COUNTING, start=1) for word in words}
-_SUFFIXES = frozenset({"jr", "sr", "sir", "dr", "rev", "mrs", "saint", "st", "fils", "baron", "lord"})
+_TITLES = frozenset(
+    {"jr", "sr", "sir", "dr", "rev", "mrs", "saint", "st", "fils", "lord", "baron", "baroness", "comtesse"}
+)
+_NOBLE = frozenset({"lord", "baron", "comtesse", "earl", "duke", "duchess", "count", "countess", "marquis", "viscount"})
+_INITIALS = re.compile(r"\b([A-Z])([A-Z])([A-Z]?)\b")
 
 
 def fold(text: str) -> str:
     """Lower case, no accents, no punctuation, single spaces."""
-    decomposed = unicodedata.normalize("NFKD", _APOSTROPHES.sub("", text.lower().translate(_LETTERS)))
+    compatible = unicodedata.normalize("NFKD", text).lower()
+    decomposed = unicodedata.normalize("NFKD", _APOSTROPHES.sub("", compatible).translate(_LETTERS))
     plain = "".join(char for char in decomposed if not unicodedata.combining(char))
     return " ".join(_NOT_WORD.sub(" ", plain).split())
 
@@ -84,27 +90,33 @@ def title_tokens(text: str) -> frozenset[str]:
     return frozenset(word if word == "i" else str(parse_number(word) or word) for word in words)
 
 
+@lru_cache(maxsize=8192)
 def fold_name(name: str) -> str:
-    """One spelling for a person: `Burroughs, E. R.`, `E.R. Burroughs` and `e r burroughs` are the same."""
-    name = re.sub(r"\([^)]*\)", " ", name)
-    last, comma, first = name.partition(",")
-    if comma and fold(first) and not set(fold(first).split()) <= _SUFFIXES and "," not in first:
-        name = f"{first} {last}"
-    words = [word for word in fold(name).split() if word not in _SUFFIXES]
-    return " ".join(words) or fold(name)
+    """One spelling for a person: `Burroughs, E. R.`, `E.R. Burroughs` and `ER Burroughs` are the same.
+
+    Titles (`Sir`, `Jr.`), names in brackets and a second script (`Confucius 孔子`) are dropped. After a comma stands
+    the first name, unless it is a rank: `Alfred, Lord Tennyson`; `Philip Stanhope, 4th Earl of Chesterfield`.
+    """
+    plain = re.sub(r"\([^)]*\)", " ", name)
+    if not plain.isupper():
+        plain = _INITIALS.sub(r"\1 \2 \3", plain)
+    parts = [words for part in plain.split(",") if (words := fold(part).split()) and not set(words) <= _TITLES]
+    if len(parts) == 2:
+        head, tail = parts
+        ranked = not _NOBLE.isdisjoint(tail)
+        parts = ([head] if "of" in tail else [head, tail]) if ranked else [tail, head]
+    words = [word for part in parts for word in part if word not in _TITLES]
+    return " ".join([word for word in words if word.isascii()] or words) or fold(name)
 
 
 def names_agree(one: str, other: str) -> bool:
     """Same surname, and first names that do not contradict (`L. Frank Baum`, `Lyman Frank Baum`, `Baum`)."""
-    left, right = fold_name(one).split(), fold_name(other).split()
+    left, right = sorted((fold_name(one).split(), fold_name(other).split()), key=len)
     if not left or not right:
         return False
-    if left == right or "".join(left) == "".join(right):
+    if "".join(left) == "".join(right) or [*left, "of"] == right[: len(left) + 1]:
         return True
-    if left[-1] != right[-1]:
-        return False
-    shorter, longer = sorted((left[:-1], right[:-1]), key=len)
-    return not shorter or _matches_in_order(shorter, longer)
+    return left[-1] == right[-1] and _matches_in_order(left[:-1], right[:-1])
 
 
 def _matches_in_order(shorter: list[str], longer: list[str]) -> bool:

@@ -3,12 +3,13 @@
 A raw line holds: title, authors, language (an English name), runtime (`h:mm:ss` or `m:ss`), readers (a number),
 first_reader, genres, librivox_slug, archive_id. A clean recording holds: id, title, authors, language, work (a key that
 all recordings of one work share) and, only where they say something: runtime (seconds), readers, reader, genre, slug,
-version, dramatised, abridged, collection, volume.
+version, dramatised, abridged, doubtful_length, collection, volume.
 """
 
 import html
 import json
 import re
+import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -73,11 +74,15 @@ AUTHOR_NAMES = {
     "Samuel R. Delaney": "Samuel R. Delany",
 }
 TITLES_BY_ID = {
+    "motherwestwindhow_1411_librivox": "Mother West Wind 'How' Stories",
     "newspaper_articles_twain_1011_librivox": "Newspaper Articles by Mark Twain",
     "short_story_047_1102_librivox": "Short Story Collection Vol. 047",
 }
 # Not the identifier of a recording: it would have us download something else.
 WRONG_IDS = frozenset({"publicdomain"})
+
+DOUBTFUL_SHARE = 0.6
+DOUBTFUL_SECONDS = 3600  # short pieces are read at very different speeds
 
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]+")
 _SLUG_ARTICLE = re.compile(r"(the|an|a|das|der|die|de|een|ein|eine|het|le|la|les|el|los|las|il)-(?=.)")
@@ -86,6 +91,7 @@ _MARKS = r"(?:(?:version|v)\s*0?\d+|dramatic (?:reading|version)|drama|abridged|
 _MARKS_IN_BRACKETS = re.compile(rf"\s*[-,–]?\s*\({_MARKS}(?:\)|$)", re.I)
 _MARKS_AT_END = re.compile(r"[\s,–-]+(?:version\s*0?\d+|v\d|abridged|dramatic reading)\s*$", re.I)
 _VERSION = re.compile(r"\bv(?:ersion)?[\s-]*0?(\d+)\b", re.I)
+_SLUG_VERSION = re.compile(r"-(?:version-?0?(\d+)\b|(?:ver|v)-?(\d)(?=-by|$))")
 _DRAMATISED = re.compile(r"dramatic[\s-](?:reading|version)|\(drama\)", re.I)
 _ABRIDGED = re.compile(r"\babridged\b|\bcondensed by the author\b", re.I)
 _COLLECTION = re.compile(
@@ -97,6 +103,9 @@ _VOLUME_WORD = (
 _VOLUME = re.compile(rf"\b(?:{_VOLUME_WORD})\b\.?\s+(?P<first>\w+)(?:(?:\s?[-–]|\s(?:&|and)\s)(?P<last>\w+))?", re.I)
 _BARE_NUMBER = re.compile(r"\b(\d{2,3})\b$")
 _TRANSLATION = re.compile(r"\s*\([^)]*\b(?:translation|translated|edition)\b[^)]*\)|,?\s*translated by .*$", re.I)
+_ADAPTATIONS = frozenset(
+    {"adapted", "children", "condensed", "edition", "folks", "play", "retold", "selections", "syllable"}
+)
 _ALTERNATE = re.compile(r"[;:,]\s+or\b.*$|\s+\(or\b.*$", re.I)
 
 
@@ -120,6 +129,7 @@ def clean_recordings(rows: Iterable[Mapping[str, Any]]) -> list[Recording]:
             kept[recording["id"]] = recording
     recordings = [kept[key] for key in sorted(kept)]
     _add_work_keys(recordings)
+    _doubt_lengths(recordings)
     return recordings
 
 
@@ -135,14 +145,14 @@ def clean_row(row: Mapping[str, Any]) -> Recording:
         "authors": AUTHORS_BY_ID.get(archive_id) or [_clean_author(name) for name in row["authors"]],
         "language": LANGUAGES[row["language"]],
     }
-    version = _VERSION.search(raw_title) or re.search(r"version-0?(\d+)\b", slug)
+    version = _VERSION.search(raw_title) or _SLUG_VERSION.search(slug)
     optional = {
         "runtime": parse_runtime(row["runtime"] or ""),
         "readers": row["readers"],
         "reader": _tidy(row["first_reader"] or ""),
         "genre": _tidy(row["genres"] or "").lstrip("*"),
         "slug": slug,
-        "version": int(version[1]) if version else None,
+        "version": int(version[version.lastindex or 1]) if version else None,
         "dramatised": bool(_DRAMATISED.search(marks)),
         "abridged": bool(_ABRIDGED.search(raw_title)),
         "collection": bool(_COLLECTION.search(raw_title)),
@@ -208,6 +218,22 @@ def _add_work_keys(recordings: list[Recording]) -> None:
             recording["work"] = f"{author}/{_work_title(recording['title'], titles)}".replace(" ", "-")
 
 
+def _doubt_lengths(recordings: list[Recording]) -> None:
+    """Mark readings far shorter than the others of their work: abridged without saying so, in part, or a slip.
+
+    Only where at least three readings in one language allow a judgement.
+    """
+    readings: dict[tuple[str, str], list[Recording]] = defaultdict(list)
+    for recording in recordings:
+        if "runtime" in recording and "abridged" not in recording:
+            readings[recording["work"], recording["language"]].append(recording)
+    for group in readings.values():
+        usual = statistics.median(recording["runtime"] for recording in group)
+        for recording in group:
+            if len(group) >= 3 and recording["runtime"] < DOUBTFUL_SHARE * usual and usual >= DOUBTFUL_SECONDS:
+                recording["doubtful_length"] = True
+
+
 def _plain(title: str) -> str:
     return _ALTERNATE.sub("", _TRANSLATION.sub("", title)).strip()
 
@@ -215,5 +241,7 @@ def _plain(title: str) -> str:
 def _work_title(title: str, titles: set[str]) -> str:
     plain = _plain(title)
     head = strip_article(fold(re.split(r"[:;(–—]| - |, (?=A )", plain)[0]))
-    tail_has_number = any(parse_number(word) is not None for word in fold(plain).split()[len(head.split()) :])
-    return head if head in titles and not tail_has_number else strip_article(fold(plain))
+    tail = fold(plain)[len(head) :].split()
+    tail_has_number = any(parse_number(word) is not None for word in tail)
+    another_text = not _ADAPTATIONS.isdisjoint(tail)
+    return head if head in titles and not tail_has_number and not another_text else strip_article(fold(plain))

@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import json
 import re
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property, lru_cache
@@ -17,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from config.errors import Malformed, Unavailable
-from library.catalogue.folding import fold, fold_name, fold_title, names_agree, title_tokens
+from library.catalogue.folding import fold, fold_name, fold_title, title_tokens
+from library.catalogue.people import is_by, names_of
 from library.domain.facts import (
     BookKind,
     BookQuery,
@@ -37,6 +39,7 @@ MAX_FOUND = 50
 _Row = Mapping[str, Any]
 _BOOK_KINDS = {kind.value: kind for kind in BookKind}
 _SERIES_NOISE = frozenset({"series", "saga", "trilogy", "cycle", "books", "novels", "mysteries"})
+_BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 _PEOPLE_SEPARATOR = re.compile(r"\s*(?:;|&|\band\b)\s*")
 
 
@@ -108,9 +111,9 @@ def _read_rows(path: Path, digest: "hashlib._Hash") -> list[dict[str, Any]]:
         ) from problem
     digest.update(packed)
     try:
-        lines = gzip.decompress(packed).decode().splitlines()
-        return json.loads(f"[{','.join(lines)}]")  # type: ignore[no-any-return]
-    except (OSError, EOFError, ValueError) as problem:
+        lines = gzip.decompress(packed).decode().strip("\n").replace("\n", ",")
+        return json.loads(f"[{lines}]")  # type: ignore[no-any-return]
+    except (OSError, EOFError, ValueError, zlib.error) as problem:
         raise _damaged(path) from problem
 
 
@@ -155,12 +158,21 @@ class _Data:
         return index
 
     @cached_property
-    def _by_surname(self) -> dict[str, list[CatalogueBook]]:
+    def _by_name(self) -> dict[str, list[CatalogueBook]]:
         index: dict[str, list[CatalogueBook]] = defaultdict(list)
         for book in self.books.values():
-            for surname in {fold_name(author).split()[-1] for author in book.authors if fold_name(author)}:
-                index[surname].append(book)
+            names = (name for author in book.authors for name in names_of(author))
+            for word in {word for name in names for word in fold_name(name).split()}:
+                index[word].append(book)
         return index
+
+    @cached_property
+    def _series_authors(self) -> dict[str, tuple[str, ...]]:
+        """The authors of a series and of its books: an editor's series is found by each of its writers."""
+        return {
+            key: tuple(dict.fromkeys((*row.authors, *(name for entry in row.entries for name in entry.book.authors))))
+            for key, row in self.series.items()
+        }
 
     def by_identifier(self, identifiers: Iterable[Identifier]) -> list[CatalogueBook]:
         found: dict[str, CatalogueBook] = {}
@@ -171,15 +183,13 @@ class _Data:
         return list(found.values())
 
     def search(self, query: BookQuery) -> list[CatalogueBook]:
-        wanted = title_tokens(query.title)
-        if not wanted:
-            return []
+        wanted = _readings_of(query.title)
         language = query.language.lower().partition("-")[0]
-        candidates = set().union(*(self._by_token.get(token, set()) for token in wanted))
+        candidates = set().union(*(self._by_token.get(token, set()) for tokens in wanted for token in tokens))
         ranked: list[tuple[float, tuple[int, ...], str]] = []
         for book_id in candidates:
             book = self.books[book_id]
-            likeness = max(_likeness(wanted, title) for title in self._titles[book_id])
+            likeness = max(_likeness(tokens, title) for tokens in wanted for title in self._titles[book_id])
             if likeness and (not language or book.language == language) and _written_by(book.authors, query.author):
                 ranked.append((-likeness, _plainness(book), book_id))
         return [self.books[book_id] for _, _, book_id in sorted(ranked)]
@@ -188,7 +198,7 @@ class _Data:
         wanted = _series_key(name)
         if not wanted:
             return []
-        by_author = [row for row in self.series.values() if _written_by(row.authors, author)]
+        by_author = [row for row in self.series.values() if _written_by(self._series_authors[row.provider_id], author)]
         named = [row for row in by_author if any(_series_key(label) == wanted for label in (row.name, *row.aliases))]
         tokens = title_tokens(wanted)
         return named or [row for row in by_author if tokens <= title_tokens(" ".join((row.name, *row.aliases)))]
@@ -197,7 +207,13 @@ class _Data:
         words = fold_name(author).split()
         if not words:
             return []
-        return [book for book in self._by_surname.get(words[-1], []) if _written_by(book.authors, author)]
+        return [book for book in self._by_name.get(words[-1], []) if _written_by(book.authors, author)]
+
+
+def _readings_of(title: str) -> set[frozenset[str]]:
+    """The words of a title as it stands, without what is in brackets (`(Unabridged)`), and without a subtitle."""
+    bare = _BRACKETS.sub(" ", title)
+    return {tokens for text in (title, bare, bare.partition(":")[0]) if (tokens := title_tokens(text))}
 
 
 def _likeness(wanted: frozenset[str], title: frozenset[str]) -> float:
@@ -212,7 +228,7 @@ def _plainness(book: CatalogueBook) -> tuple[int, ...]:
     """Smaller is the more usual choice: whole, read plainly, by one reader, the first version."""
     readers = int(book.raw.get("readers", 0))
     return (
-        bool(book.is_abridged),
+        book.is_abridged is not False,
         bool(book.is_dramatised),
         book.language != "en",
         readers != 1,
@@ -220,11 +236,11 @@ def _plainness(book: CatalogueBook) -> tuple[int, ...]:
     )
 
 
-def _written_by(authors: Iterable[str], wanted: str) -> bool:
+def _written_by(authors: tuple[str, ...], wanted: str) -> bool:
     if not wanted.strip():
         return True
     names = [wanted, *(part for part in _PEOPLE_SEPARATOR.split(wanted) if part)]
-    return any(names_agree(author, name) for author in authors for name in names)
+    return any(is_by(authors, name) for name in names)
 
 
 def _series_key(name: str) -> str:
@@ -249,13 +265,17 @@ def _shared_works(recordings: list[dict[str, Any]], series: list[dict[str, Any]]
     """Work keys, where recordings of one entry (a translation, another title) share the key of its first recording."""
     works: dict[str, str] = {row["id"]: row["work"] for row in recordings}
     renamed: dict[str, str] = {}
+
+    def current(work: str) -> str:
+        while work in renamed:
+            work = renamed[work]
+        return work
+
     for row in series:
         for entry in row["entries"]:
-            if entry["recordings"]:
-                first = works[entry["recordings"][0]]
-                key = renamed.get(first, first)
-                renamed.update((works[recording], key) for recording in entry["recordings"])
-    return {recording: renamed.get(work, work) for recording, work in works.items()}
+            keys = [current(works[recording]) for recording in entry["recordings"]]
+            renamed.update((key, keys[0]) for key in keys if key != keys[0])
+    return {recording: current(work) for recording, work in works.items()}
 
 
 def _book(row: dict[str, Any], places: Iterable[_Place], works: Mapping[str, str]) -> CatalogueBook:
@@ -274,7 +294,7 @@ def _book(row: dict[str, Any], places: Iterable[_Place], works: Mapping[str, str
         series=tuple(SeriesPlace(series["name"], entry["position"]) for series, entry, _ in places),
         kind=_kind(row, entries),
         language=row["language"],
-        is_abridged=bool(row.get("abridged")),
+        is_abridged=None if "doubtful_length" in row else bool(row.get("abridged")),
         is_dramatised=bool(row.get("dramatised")),
         publisher="LibriVox",
         published_year=years[0] if years else None,

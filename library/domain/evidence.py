@@ -13,7 +13,7 @@ from library.domain.title_parsing import parse_title
 from library.domain.works import judge_works, series_key
 
 # Prior odds that a candidate found by a key is the right one, as a logarithm.
-_PRIOR = -3.0
+_PRIOR = -2.5
 _VETO = -12.0
 
 
@@ -78,7 +78,7 @@ def _weigh_authors(scale: _Scale, held: HeldFacts, work: WorkFacts) -> None:
         scale.doubts = True
         scale.add(0.0, "The author is not known.")
     elif any_same_person(mine, theirs):
-        scale.add(3.0, "The author agrees.")
+        scale.add(3.7, "The author agrees.")
     else:
         scale.add(_VETO, f"The author differs: {mine[0]}, not {theirs[0]}.")
 

@@ -29,7 +29,9 @@ def language_code(text: str) -> str:
     folded = fold(text)
     if not folded or len(folded) > 40:
         return ""
-    first = folded.split()[0]
+    first, _, rest = folded.partition(" ")
+    if rest and len(rest) > 4:
+        first = folded  # "en gb" is a code with a region; of "no such thing" the first word is not Norwegian
     for candidate in (folded, first):
         if candidate in _OWN_NAMES:
             return _OWN_NAMES[candidate]

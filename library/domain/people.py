@@ -57,7 +57,10 @@ def _without_roles(text: str) -> str:
 
 
 def _is_organisation(text: str) -> bool:
-    return any(word in ORGANISATION_WORDS for word in fold(text).split()[1:])
+    words = fold(text).split()
+    return any(word in ORGANISATION_WORDS for word in words[1:]) or (
+        words[1:2] == ["of"] and words[0] in ORGANISATION_WORDS
+    )
 
 
 def _is_suffix(piece: str) -> bool:

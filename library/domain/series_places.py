@@ -23,7 +23,8 @@ def _core(name: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _patterns(name: str) -> tuple[re.Pattern[str], ...]:
-    core = re.escape(_core(name)).replace(r"\ ", r"[\s:,-]+")
+    # Words with a bounded gap between them: a gap without bound would make odd names slow to look for.
+    core = r"[\W_]{1,4}".join(re.escape(word) for word in re.findall(r"[^\W_]+", _core(name))[:12])
     before = rf"(?:^|[\s(\[:,-])(?:the\s+|an?\s+)?{core}{_KIND}"
     after = rf"{_PART_AFTER}(?=\s*(?:$|[:;)\],.]|-\s|\s-))"
     labelled = rf"{before}\s*[,:-]?\s*(?:{LABEL}\b\.?\s*#?|#)\s*({_RANGE}){after}"
@@ -47,4 +48,4 @@ def place_in_series(title: str, names: tuple[str, ...]) -> Positions:
 
 
 def _usable(names: Iterable[str]) -> list[str]:
-    return [name for name in names if len(_core(name)) >= 2]
+    return [name for name in names if len(re.findall(r"[^\W_]", _core(name))) >= 2]

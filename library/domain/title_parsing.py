@@ -23,7 +23,7 @@ from library.domain.title_words import (
     UNABRIDGED,
 )
 
-MAX_LENGTH = 1000
+MAX_LENGTH = 500
 
 _RANGE = rf"{NUMBER}(?:\s*(?:-|to|&|and|,|\+|through)\s*{NUMBER})?"
 _DIGITS = r"\d{1,3}(?:\.\d{1,2})?"
@@ -113,7 +113,7 @@ def without_part(title: str) -> str:
 
 def _tidy_series(name: str) -> str:
     name = name.strip(" ,;:-([{\"'") if name.strip(" ,;:-") else ""
-    name = _NOVEL_OF.sub("", name)
+    name = _NOVEL_OF.sub("", name).removeprefix("the ")
     return name if fold(name) and not set(fold(name).split()) <= GENERIC_SERIES else ""
 
 

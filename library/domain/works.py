@@ -167,7 +167,7 @@ def _subtitle_judgement(a: _Face, b: _Face) -> Judgement:
     shorter, longer_rest = sorted((a.rest, b.rest), key=len)
     if longer_rest.startswith(shorter + " ") and not longer_rest.removeprefix(shorter).strip().isdigit():
         return Judgement(True, 0.85, ("Title and subtitle agree; one goes on.",))
-    if fuzz.ratio(a.rest, b.rest) >= 80:
+    if _close(a.rest, b.rest) or (len(shorter) >= 25 and fuzz.ratio(a.rest, b.rest) >= 88):
         if _numbers(a.rest) != _numbers(b.rest):
             return Judgement(False, 0.9, ("The numbers in the subtitles differ.",))
         return Judgement(True, 0.9, ("Title and subtitle agree.",))

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from hypothesis import given
+from hypothesis import strategies as st
 
 from library.catalogue import build
-from library.catalogue.folding import fold_name, names_agree, parse_number, title_tokens
+from library.catalogue.folding import fold, fold_name, names_agree, parse_number, title_tokens
 from library.catalogue.recordings import clean_recordings, clean_row, clean_title, parse_runtime, parse_volume, read_raw
 
 LISTING = Path(settings.BASE_DIR).parent / "shared" / "data" / "librivox_catalogue.jsonl"
@@ -86,7 +88,8 @@ def test_marks_become_flags() -> None:
     flags = clean_row(raw(title="Tale (Version 3 Dramatic Reading)", language="German"))
     assert (flags["version"], flags["dramatised"], flags["language"], flags["title"]) == (3, True, "de", "Tale")
     assert clean_row(raw(title="Tale (Abridged)"))["abridged"] is True
-    assert clean_row(raw(librivox_slug="a-book-version-2-by-ann-author"))["version"] == 2
+    for slug, version in (("a-book-version-2-by-ann-author", 2), ("a-book-ver-3-by-ann", 3), ("a-book-v4", 4)):
+        assert clean_row(raw(librivox_slug=slug))["version"] == version
     assert "slug" not in clean_row(raw(librivox_slug="viewtopic.php?f=28&t=57997"))
 
 
@@ -105,6 +108,21 @@ def test_recordings_of_one_work_share_a_key_and_volumes_do_not() -> None:
     assert len(set(works[3:])) == 3
 
 
+def test_a_reading_far_shorter_than_the_others_is_doubtful() -> None:
+    runtimes = ["5:00:00", "5:10:00", "4:30:00", "1:10:00"]
+    rows = [raw(runtime=runtime, archive_id=f"id{n}") for n, runtime in enumerate(runtimes)]
+    assert [row.get("doubtful_length", False) for row in clean_recordings(rows)] == [False, False, False, True]
+    assert not any("doubtful_length" in row for row in clean_recordings(rows[2:])), "two readings prove nothing"
+
+
+def test_an_adaptation_is_another_work() -> None:
+    titles = ["Emma", "Emma: A Play", "Emma - Young Folks Edition", "Emma: A Novel"]
+    rows = [raw(title=title, archive_id=f"id{n}", librivox_slug="") for n, title in enumerate(titles)]
+    works = [row["work"] for row in clean_recordings(rows)]
+    assert works[0] == works[3]
+    assert len(set(works)) == 3
+
+
 def test_a_row_without_audio_gives_way_to_the_one_with_the_same_archive_id() -> None:
     rows = [raw(title="Wrong", runtime=""), raw(title="Right"), raw(title="Wrong again", runtime="")]
     assert [row["title"] for row in clean_recordings(rows)] == ["Right"]
@@ -120,6 +138,16 @@ def test_a_row_without_audio_gives_way_to_the_one_with_the_same_archive_id() -> 
         ("L. Frank Baum", "Lyman Frank Baum", True),
         ("Alexandre Dumas, fils", "Alexandre Dumas", True),
         ("Horatio Alger, Jr.", "Horatio Alger", True),
+        ("ER Burroughs", "Edgar Rice Burroughs", True),
+        ("Vonnegut, Kurt, Jr.", "Kurt Vonnegut, Jr.", True),
+        ("Alfred, Lord Tennyson", "Tennyson, Alfred", True),
+        ("George Gordon, Lord Byron", "Lord Byron", True),
+        ("Philip Stanhope, 4th Earl of Chesterfield", "Philip Stanhope", True),
+        ("Confucius 孔子", "Confucius", True),
+        ("Plato (Πλάτων)", "Plato", True),
+        ("Saint Augustine of Hippo", "St. Augustine", True),
+        ("Honoré de Balzac", "Balzac, Honoré de", True),
+        ("Gregory of Nyssa", "Gregory of Nazianzus", False),
         ("Charlotte Brontë", "Anne Bronte", False),
         ("Anne Brontë", "Anne", False),
         ("", "Anne", False),
@@ -128,6 +156,20 @@ def test_a_row_without_audio_gives_way_to_the_one_with_the_same_archive_id() -> 
 def test_names_agree(one: str, other: str, agree: bool) -> None:
     assert names_agree(one, other) is agree
     assert names_agree(other, one) is agree
+
+
+@given(st.text(max_size=40))
+def test_any_text_can_be_cleaned_and_folded(text: str) -> None:
+    assert fold(fold(text)) == fold(text)
+    assert names_agree(text, text) is bool(fold(text))
+    assert parse_runtime(text) is None or parse_runtime(text) >= 0  # type: ignore[operator]
+    assert isinstance(clean_title(text, text), str)
+    assert isinstance(parse_volume(text), str)
+
+
+@given(st.text(max_size=20), st.text(max_size=20))
+def test_agreement_of_names_has_no_direction(one: str, other: str) -> None:
+    assert names_agree(one, other) is names_agree(other, one)
 
 
 def test_numbers_in_titles_fold_to_digits() -> None:

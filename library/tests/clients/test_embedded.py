@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from hypothesis import given
+from hypothesis import settings as settings_of_hypothesis
+from hypothesis import strategies as st
 
 from config.errors import Malformed, Unavailable
 from library.clients.embedded import DATA_FOLDER, RECORDINGS_FILE, SERIES_FILE, EmbeddedCatalogue
@@ -57,6 +60,19 @@ def test_finds_by_identifier(identifier: Identifier) -> None:
     assert identifier in found[0].identifiers
 
 
+@settings_of_hypothesis(deadline=None, max_examples=25)
+@given(st.text(max_size=30), st.text(max_size=20))
+def test_any_question_has_an_answer(title: str, author: str) -> None:
+    assert len(CATALOGUE.find_books(BookQuery(title=title, author=author))) <= 50
+    assert isinstance(CATALOGUE.find_series(title, author=author), list)
+    assert isinstance(CATALOGUE.find_author_books(author), list)
+
+
+@pytest.mark.parametrize("title", ["Emma (Unabridged)", "Emma: A Novel", "Emma [Naxos edition]", "emma"])
+def test_brackets_and_subtitles_of_shops_do_not_hide_a_book(title: str) -> None:
+    assert set(titles(BookQuery(title=title, author="Jane Austen"))) == {"Emma"}
+
+
 def test_an_unknown_identifier_falls_back_to_the_title() -> None:
     query = BookQuery(
         title="Pellucidar", identifiers=[Identifier("archive", "no_such"), Identifier("asin", "B000000000")]
@@ -79,8 +95,14 @@ def test_plain_readings_come_before_dramatised_and_abridged_ones() -> None:
         BookQuery(title="Alice's Adventures in Wonderland", author="Lewis Carroll", language="en")
     )
     exact = [book for book in found if book.title == "Alice's Adventures in Wonderland"]
-    assert [book.is_dramatised for book in exact] == sorted(bool(book.is_dramatised) for book in exact)
-    assert exact[-1].is_dramatised
+    kinds = [(book.is_abridged is not False, bool(book.is_dramatised)) for book in exact]
+    assert kinds == sorted(kinds)
+    assert {(False, False), (False, True), (True, False)} <= set(kinds)
+
+
+def test_a_reading_of_doubtful_length_does_not_claim_to_be_whole() -> None:
+    found = CATALOGUE.find_books(BookQuery(title="Dombey and Son", author="Charles Dickens", language="en"))
+    assert [book.is_abridged for book in found] == [False, False, None]
 
 
 def test_narrators_are_the_solo_reader_or_the_volunteers() -> None:
@@ -94,6 +116,36 @@ def test_finds_the_books_of_an_author(author: str) -> None:
     assert {"Germinal", "Therese Raquin"} <= {book.title for book in CATALOGUE.find_author_books(author)}
 
 
+@pytest.mark.parametrize(
+    "author", ["Lord Byron", "Augustine", "Confucius", "Tennyson", "Conan Doyle, Arthur", "JK Jerome"]
+)
+def test_finds_the_books_of_authors_with_ranks_scripts_and_initials(author: str) -> None:
+    assert CATALOGUE.find_author_books(author)
+
+
+@pytest.mark.parametrize(
+    "title, author",
+    [
+        ("Crime and Punishment", "Fyodor Dostoevsky"),
+        ("Metamorphoses", "Ovid"),
+        ("Grimm's Fairy Tales", "Brothers Grimm"),
+        ("Aunt Jane's Nieces", "Edith Van Dyne"),
+        ("The Boat Club", "Oliver Optic"),
+        ("Bulldog Drummond", "H. C. McNeile"),
+        ("The Chronicles of Clovis", "H.H. Munro"),
+        ("Germinal", "Emile Zola; Havelock Ellis"),
+    ],
+)
+def test_authors_are_found_under_their_other_names(title: str, author: str) -> None:
+    found = CATALOGUE.find_books(BookQuery(title=title, author=author))
+    assert found
+    assert found[0].provider_id in {book.provider_id for book in CATALOGUE.find_author_books(author.split(";")[0])}
+
+
+def test_a_series_is_found_under_the_pen_name_of_its_author() -> None:
+    assert [row.provider_id for row in CATALOGUE.find_series("Rick Brant", author="John Blaine")] == ["rick-brant"]
+
+
 def test_an_unknown_author_has_no_books() -> None:
     assert list(CATALOGUE.find_author_books("Nobody Atall")) == []
     assert list(CATALOGUE.find_author_books("")) == []
@@ -102,6 +154,13 @@ def test_an_unknown_author_has_no_books() -> None:
 @pytest.mark.parametrize("name", ["Sherlock Holmes", "the sherlock holmes series", "SHERLOCK  HOLMES mysteries"])
 def test_finds_a_series_by_name(name: str) -> None:
     assert [series.provider_id for series in CATALOGUE.find_series(name, author="Doyle")] == ["sherlock-holmes"]
+
+
+@pytest.mark.parametrize("author", ["George M. Wrong", "Wood, William", "Stephen Leacock"])
+def test_a_series_of_several_hands_is_found_by_each_author(author: str) -> None:
+    assert [row.name for row in CATALOGUE.find_series("Chronicles of Canada", author=author)] == [
+        "Chronicles of Canada"
+    ]
 
 
 def test_finds_a_series_by_alias_part_of_its_name_and_not_for_another_author() -> None:
@@ -172,6 +231,25 @@ def test_damaged_data_is_malformed(tmp_path: Path, content: bytes) -> None:
     (tmp_path / SERIES_FILE).write_bytes((DATA_FOLDER / SERIES_FILE).read_bytes())
     with pytest.raises(Malformed, match="Install Unabridged again"):
         EmbeddedCatalogue(tmp_path).get_series("oz")
+
+
+@pytest.mark.parametrize("place", [0.2, 0.5, 0.9])
+def test_data_damaged_in_the_middle_is_malformed(tmp_path: Path, place: float) -> None:
+    packed = bytearray((DATA_FOLDER / RECORDINGS_FILE).read_bytes())
+    at = int(len(packed) * place)
+    packed[at : at + 64] = b"\xff" * 64
+    (tmp_path / RECORDINGS_FILE).write_bytes(bytes(packed))
+    (tmp_path / SERIES_FILE).write_bytes((DATA_FOLDER / SERIES_FILE).read_bytes())
+    with pytest.raises(Malformed, match="damaged"):
+        EmbeddedCatalogue(tmp_path).get_series("oz")
+
+
+def test_translations_are_recordings_of_one_work() -> None:
+    series = CATALOGUE.get_series("voyages-extraordinaires")
+    assert series
+    places = [entry for entry in series.entries if entry.position == "6"]
+    assert len({entry.book.language for entry in places}) > 3
+    assert len({entry.book.raw["work"] for entry in places}) == 1
 
 
 def test_series_of_other_recordings_are_malformed(tmp_path: Path) -> None:

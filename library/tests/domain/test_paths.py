@@ -1,0 +1,59 @@
+import pytest
+
+from library.domain.paths import ParsedPath, parse_path
+
+ASH = ("Paul Ash",)
+READ = [
+    ("Paul Ash/Saltmarsh", ParsedPath("Saltmarsh", ASH)),
+    ("Paul Ash/Tideland/2 - Saltmarsh", ParsedPath("Saltmarsh", ASH, "Tideland", "2")),
+    (
+        "Paul Ash/Tideland/Vol. 2 - 1994 - Saltmarsh {Ruth Bell}",
+        ParsedPath("Saltmarsh", ASH, "Tideland", "2", ("Ruth Bell",), year=1994),
+    ),
+    ("Paul Ash/Tideland/1994 - Saltmarsh - Volume 2", ParsedPath("Saltmarsh", ASH, "Tideland", "2", year=1994)),
+    ("Paul Ash/Tideland/1994 - Saltmarsh [Tideland 2]", ParsedPath("Saltmarsh", ASH, "Tideland", "2", year=1994)),
+    (
+        "Paul Ash/Tideland/1-3 - The Tideland Set [B0ABCDEF12]",
+        ParsedPath("The Tideland Set", ASH, "Tideland", "1-3", asin="B0ABCDEF12"),
+    ),
+    ("Paul Ash/Tideland/0.5 - Ebb", ParsedPath("Ebb", ASH, "Tideland", "0.5")),
+    ("Paul Ash/Tideland/Saltmarsh", ParsedPath("Saltmarsh", ASH, "Tideland")),
+    ("Paul Ash/101 Herons", ParsedPath("101 Herons", ASH)),
+    ("Paul Ash/Tideland 2", ParsedPath("Tideland 2", ASH)),
+    ("Paul Ash - Saltmarsh", ParsedPath("Saltmarsh", ASH)),
+    ("Paul Ash - Tideland/02 Saltmarsh", ParsedPath("Saltmarsh", ASH, "Tideland", "2")),
+    ("Paul Ash - Tideland Series/12 Cold Harbour", ParsedPath("Cold Harbour", ASH, "Tideland", "12")),
+    ("Paul Ash - Tideland/Paul Ash - Tideland 02 - Saltmarsh", ParsedPath("Saltmarsh", ASH, "Tideland", "2")),
+    ("Paul Ash - Tideland/Paul Ash -02- Saltmarsh", ParsedPath("Saltmarsh", ASH, "Tideland", "2")),
+    ("Paul Ash - Tideland/Ash, Paul - Tideland 2 - Saltmarsh", ParsedPath("Saltmarsh", ASH, "Tideland", "2")),
+    ("PaulAsh-SaltmarshAtNight", ParsedPath("Saltmarsh At Night", ASH)),
+    ("Paul Ash-SaltmarshAtNight", ParsedPath("Saltmarsh At Night", ASH)),
+    (
+        "PaulAsh-TidelandSeries/1994 - Saltmarsh (Bell) 64k 07.43.51 {210mb}",
+        ParsedPath("Saltmarsh", ASH, "Tideland", "", ("Bell",), year=1994),
+    ),
+    ("1994 - Saltmarsh", ParsedPath("Saltmarsh", year=1994)),
+    ("Fiction/Mystery/Paul Ash - [Tideland 02] - Saltmarsh", ParsedPath("Saltmarsh", ASH, "Tideland", "2")),
+    ("/mnt/audiobooks/Paul Ash/Tideland/Saltmarsh", ParsedPath("Saltmarsh", ASH, "Tideland")),
+    ("C:\\Audiobooks\\Paul Ash\\Saltmarsh", ParsedPath("Saltmarsh", ASH)),
+    ("Paul Ash/Saltmarsh/CD 1", ParsedPath("Saltmarsh", ASH)),
+    (
+        "Paul Ash/(Tideland 02) Saltmarsh - read by Ruth Bell",
+        ParsedPath("Saltmarsh", ASH, "Tideland", "2", ("Ruth Bell",)),
+    ),
+    ("Paul Ash & Ruth Bell/Saltmarsh", ParsedPath("Saltmarsh", ("Paul Ash", "Ruth Bell"))),
+    ("Paul Ash/Saltmarsh (Unabridged)", ParsedPath("Saltmarsh", ASH, is_abridged=False)),
+    ("Paul Ash - 2041 - A Novel", ParsedPath("2041", ASH)),
+    ("王明/海 [B0ABCDEF12]", ParsedPath("海", ("王明",), asin="B0ABCDEF12")),
+    (
+        "Paul Ash/Tideland/Tideland #2 - Saltmarsh/Paul Ash - Saltmarsh.m4b",
+        ParsedPath("Saltmarsh", ASH, "Tideland", "2"),
+    ),
+    ("", ParsedPath()),
+    ("/", ParsedPath()),
+]
+
+
+@pytest.mark.parametrize(("path", "expected"), READ)
+def test_reads_every_layout(path: str, expected: ParsedPath) -> None:
+    assert parse_path(path) == expected
