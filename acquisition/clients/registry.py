@@ -15,7 +15,7 @@ from acquisition.clients.qbittorrent import QBittorrentClient
 from acquisition.clients.torznab import TorznabClient
 from acquisition.clients.transmission import TransmissionClient
 from acquisition.clients.watch_folder import WatchFolderClient
-from acquisition.domain.facts import DownloadClientPort, IndexerClient
+from acquisition.domain.facts import DownloadClientPort, IndexerCapabilities, IndexerClient
 from config.errors import ValidationError
 from config.http import Guard
 
@@ -42,6 +42,19 @@ def needed(settings: Settings, name: str, label: str) -> Any:
     return value
 
 
+def known_capabilities(kept: Any) -> IndexerCapabilities | None:
+    """Capabilities as they were kept: the value itself, its fields as a mapping (JSON makes keys texts), or nothing."""
+    if not kept or isinstance(kept, IndexerCapabilities):
+        return kept or None
+    return IndexerCapabilities(
+        server=str(kept.get("server", "")),
+        search_params=tuple(kept.get("search_params") or ()),
+        book_params=tuple(kept.get("book_params") or ()),
+        categories={int(number): str(name) for number, name in (kept.get("categories") or {}).items()},
+        page_size=int(kept.get("page_size") or 100),
+    )
+
+
 def _torznab(settings: Settings, guard: Guard, kind: str) -> IndexerClient:
     return TorznabClient(
         name=str(settings.get("name") or "Torznab"),
@@ -50,7 +63,7 @@ def _torznab(settings: Settings, guard: Guard, kind: str) -> IndexerClient:
         kind=kind,
         categories=tuple(settings.get("categories") or (3030,)),
         guard=guard,
-        known_capabilities=settings.get("capabilities"),
+        known_capabilities=known_capabilities(settings.get("capabilities")),
     )
 
 
