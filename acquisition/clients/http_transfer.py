@@ -14,7 +14,7 @@ import requests
 import urllib3
 
 from acquisition.clients.http_jobs import SERVICE, JobFile, disk_error, disk_full
-from acquisition.clients.web import ANY_STATUS, checked_url
+from acquisition.clients.web import ANY_STATUS, checked_url, sealed
 from config.errors import Malformed, Rejected, Unavailable
 from config.http import MEGABYTE, Guard, Http
 
@@ -92,12 +92,12 @@ class Transfer:
                 headers["If-Range"] = validator
         url = checked_url(self.file.url, service=SERVICE)
         try:
-            with self.http.open("GET", url, accept=ANY_STATUS, headers=headers) as (response, _):
+            with sealed(), self.http.open("GET", url, accept=ANY_STATUS, headers=headers) as (response, _):
                 self._receive(response, offset)
-        except (urllib3.exceptions.HTTPError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
-            raise broken_off() from error
-        except ValueError as error:
-            raise Malformed("The server redirects to an address that is not valid.", service=SERVICE) from error
+        except (urllib3.exceptions.HTTPError, http.client.HTTPException, ConnectionError, TimeoutError):
+            raise broken_off() from None
+        except ValueError:
+            raise Malformed("The server redirects to an address that is not valid.", service=SERVICE) from None
 
     def _receive(self, response: requests.Response, offset: int) -> None:
         start = self._start_of(response, offset)

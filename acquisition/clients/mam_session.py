@@ -1,8 +1,8 @@
 """The session with MyAnonamouse: its cookie, which changes, its pace, and its refusals in words.
 
-Source: the tracker's own notes on its JSON API for members' programs. The cookie `mam_id` may be replaced by any answer;
-the newest value must be kept before the next call, or the session is lost. Redirects are not followed, so that the
-cookie goes nowhere else.
+Source: the tracker's own notes on its JSON API for members' programs. The cookie `mam_id` may be replaced by any
+answer; the newest value must be kept before the next call, or the session is lost. Redirects are not followed, so that
+the cookie goes nowhere else.
 """
 
 import re
@@ -86,17 +86,20 @@ class MamSession:
             self._keep_pace()
             # The jar is emptied, since it would send older values beside ours.
             self.http.session.cookies.clear()
-            answer = self.http.request(
-                method,
-                path,
-                accept=ANY_STATUS,
-                follow=False,
-                max_bytes=max_bytes,
-                headers={"Cookie": f"mam_id={self.cookie}"},
-                **options,
-            )
-            self._keep_cookie()
-            _last_calls[self.base_url] = self.clock()
+            try:
+                answer = self.http.request(
+                    method,
+                    path,
+                    accept=ANY_STATUS,
+                    follow=False,
+                    max_bytes=max_bytes,
+                    headers={"Cookie": f"mam_id={self.cookie}"},
+                    **options,
+                )
+            finally:
+                # Even an answer that broke off may have replaced the cookie.
+                self._keep_cookie()
+                _last_calls[self.base_url] = self.clock()
         if error := self._refusal(answer):
             raise error
         return answer

@@ -9,10 +9,13 @@ from typing import Any, TypeVar
 
 from acquisition.clients.archive import ARCHIVE_URL, LIBRIVOX_URL, ArchiveClient
 from acquisition.clients.http_downloader import HttpDownloader
+from acquisition.clients.myanonamouse import BASE_URL as MAM_URL
+from acquisition.clients.myanonamouse import MyAnonamouseClient
 from acquisition.clients.qbittorrent import QBittorrentClient
 from acquisition.clients.torznab import TorznabClient
 from acquisition.clients.transmission import TransmissionClient
-from acquisition.domain.facts import DownloadClientPort, IndexerClient
+from acquisition.clients.watch_folder import WatchFolderClient
+from acquisition.domain.facts import DownloadClientPort, IndexerCapabilities, IndexerClient
 from config.errors import ValidationError
 from config.http import Guard
 
@@ -39,6 +42,19 @@ def needed(settings: Settings, name: str, label: str) -> Any:
     return value
 
 
+def known_capabilities(kept: Any) -> IndexerCapabilities | None:
+    """Capabilities as they were kept: the value itself, its fields as a mapping (JSON makes keys texts), or nothing."""
+    if not kept or isinstance(kept, IndexerCapabilities):
+        return kept or None
+    return IndexerCapabilities(
+        server=str(kept.get("server", "")),
+        search_params=tuple(kept.get("search_params") or ()),
+        book_params=tuple(kept.get("book_params") or ()),
+        categories={int(number): str(name) for number, name in (kept.get("categories") or {}).items()},
+        page_size=int(kept.get("page_size") or 100),
+    )
+
+
 def _torznab(settings: Settings, guard: Guard, kind: str) -> IndexerClient:
     return TorznabClient(
         name=str(settings.get("name") or "Torznab"),
@@ -47,7 +63,7 @@ def _torznab(settings: Settings, guard: Guard, kind: str) -> IndexerClient:
         kind=kind,
         categories=tuple(settings.get("categories") or (3030,)),
         guard=guard,
-        known_capabilities=settings.get("capabilities"),
+        known_capabilities=known_capabilities(settings.get("capabilities")),
     )
 
 
@@ -59,6 +75,18 @@ def _archive(settings: Settings, guard: Guard) -> IndexerClient:
         guard=guard,
         prefer_torrents=bool(settings.get("prefer_torrents", False)),
         pause_seconds=float(settings.get("pause_seconds", 1.0)),
+    )
+
+
+def _myanonamouse(settings: Settings, guard: Guard) -> IndexerClient:
+    return MyAnonamouseClient(
+        cookie=str(needed(settings, "cookie", "The session cookie (mam_id)")),
+        on_cookie=settings.get("on_cookie"),
+        name=str(settings.get("name") or "MyAnonamouse"),
+        base_url=str(settings.get("url") or MAM_URL),
+        guard=guard,
+        member_class=str(settings.get("member_class") or ""),
+        pause_seconds=float(settings.get("pause_seconds", 2.0)),
     )
 
 
@@ -82,6 +110,16 @@ def _transmission(settings: Settings, guard: Guard) -> DownloadClientPort:
     )
 
 
+def _watch_folder(settings: Settings, guard: Guard) -> DownloadClientPort:
+    return WatchFolderClient(
+        drop_dir=Path(str(needed(settings, "drop_dir", "The folder for torrents"))),
+        completed_dir=Path(str(needed(settings, "completed_dir", "The folder of finished downloads"))),
+        name=str(settings.get("name") or "Watch folder"),
+        grace_seconds=float(settings.get("grace_seconds", 60.0)),
+        takes_magnets=bool(settings.get("takes_magnets", True)),
+    )
+
+
 def _http(settings: Settings, guard: Guard) -> DownloadClientPort:
     return HttpDownloader(
         work_dir=Path(str(needed(settings, "work_dir", "The work folder of the downloader"))),
@@ -93,11 +131,13 @@ INDEXERS: dict[str, Callable[[Settings, Guard], IndexerClient]] = {
     "torznab": lambda settings, guard: _torznab(settings, guard, "torznab"),
     "newznab": lambda settings, guard: _torznab(settings, guard, "newznab"),
     "archive": _archive,
+    "myanonamouse": _myanonamouse,
 }
 DOWNLOAD_CLIENTS: dict[str, Callable[[Settings, Guard], DownloadClientPort]] = {
     "qbittorrent": _qbittorrent,
     "transmission": _transmission,
     "http": _http,
+    "watch_folder": _watch_folder,
 }
 
 

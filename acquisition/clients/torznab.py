@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qs, quote, urljoin, urlsplit, urlunsplit
 
 from acquisition.clients.torznab_xml import ItemReader, find_error, parse_capabilities, parse_document
-from acquisition.clients.web import ANY_STATUS, checked_url, failure, is_web_page, trusting, web_page_error
+from acquisition.clients.web import ANY_STATUS, checked_url, failure, is_web_page, sealed, trusting, web_page_error
 from acquisition.domain.facts import IndexerCapabilities, OfferedRelease, Payload, SearchQuery
 from acquisition.domain.torrents import BadTorrent, looks_like_torrent, parse_magnet, parse_torrent
 from config.errors import ExternalAPIError, Malformed, Rejected
@@ -110,7 +110,8 @@ class TorznabClient:
         key = {"apikey": self.api_key} if self.api_key else {}
         # quote, not the form encoding: some servers take a plus sign literally.
         pairs = "&".join(f"{name}={quote(value, safe=',')}" for name, value in {**parameters, **key}.items())
-        answer = self.http.get(f"{self.url}?{pairs}", accept=ANY_STATUS)
+        with sealed():
+            answer = self.http.get(f"{self.url}?{pairs}", accept=ANY_STATUS)
         if error := self._error(answer):
             raise error
         return answer
@@ -163,13 +164,14 @@ class TorznabClient:
 
     def _get(self, url: str) -> Answer:
         try:
-            return self.http.get(url, accept=ANY_STATUS, follow=False, max_bytes=MAX_TORRENT_BYTES)
-        except ValueError as error:  # requests looks at the Location of a redirect even when it does not follow it
+            with sealed():
+                return self.http.get(url, accept=ANY_STATUS, follow=False, max_bytes=MAX_TORRENT_BYTES)
+        except ValueError:  # requests looks at the Location of a redirect even when it does not follow it
             raise Rejected(
                 f"{self.name} redirects to an address that is not a valid URL.",
                 service=self.name,
                 code="address_refused",
-            ) from error
+            ) from None
 
     def _with_key(self, url: str) -> str:
         """The URL with the API key in the place of its mark, for the indexer's own host alone."""

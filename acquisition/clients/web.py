@@ -1,6 +1,7 @@
 """What the clients of outside services share: addresses that strangers gave, answers that failed, texts for people."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import requests
@@ -70,6 +71,16 @@ def web_page_error(service: str, body: bytes, headers: "Iterable[str] | None" = 
         f"{service} answered with a web page. Check the address; is there a login page or a proxy in front of it?",
         service=service,
     )
+
+
+@contextmanager
+def sealed() -> Iterator[None]:
+    """Errors leave without their causes: those hold the URL that was called, and a traceback would show its key."""
+    try:
+        yield
+    except ExternalAPIError as error:
+        error.__cause__ = error.__context__ = None
+        raise
 
 
 def for_people(text: str, *, secrets: Iterable[str] = (), limit: int = 200) -> str:

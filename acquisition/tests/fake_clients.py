@@ -1,7 +1,9 @@
 """Fake download programs that speak their protocols over HTTP on loopback."""
 
+import base64
 import email
 import email.policy
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -276,3 +278,109 @@ class FakeQBittorrent(FakeServer):
 
     def _done(self) -> Reply:
         return Reply(b"", 204, "") if self.is_latest else text_reply("")
+
+
+class FakeTransmission(FakeServer):
+    """Transmission's RPC as 3.00 (RPC 16) or 4.0 (RPC 17) answer it."""
+
+    SESSION = "session-id-1"
+
+    def __init__(self, rpc_version: int = 17, *, username: str = "admin", password: str = "secret") -> None:
+        super().__init__()
+        self.rpc_version, self.username, self.password = rpc_version, username, password
+        self.torrents: dict[str, dict[str, Any]] = {}
+        self.session = self.SESSION
+        self.result = "success"
+
+    def answer(self, request: Seen) -> Reply:
+        given = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+        if request.headers.get("Authorization") != f"Basic {given}":
+            return text_reply("Unauthorized", 401)
+        if request.path != "/transmission/rpc":
+            return text_reply("Not Found", 404)
+        if request.headers.get("x-transmission-session-id") != self.session:
+            return text_reply("Conflict", 409, **{"X-Transmission-Session-Id": self.session})
+        call = json.loads(request.body)
+        if self.result != "success":
+            return json_reply({"result": self.result, "arguments": {}})
+        action = getattr(self, call["method"].replace("-", "_"))
+        return json_reply({"result": "success", "arguments": action(call["arguments"])})
+
+    def session_get(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        versions = {16: "3.00 (bb6b5a062e)", 17: "4.0.6 (38c164933e)"}
+        version = versions.get(self.rpc_version, "2.94")
+        return {"version": version, "rpc-version": self.rpc_version, "download-dir": "/downloads"}
+
+    def free_space(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        return {"path": arguments["path"], "size-bytes": 987_654_321}
+
+    def torrent_add(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        if "metainfo" in arguments:
+            read = parse_torrent(base64.b64decode(arguments["metainfo"]))
+            ref, name, size, files = read.ref, read.name, read.size_bytes, read.files
+        else:
+            magnet = parse_magnet(arguments["filename"])
+            ref, name, size, files = magnet.ref, magnet.name, 0, ()
+        known = ref in self.torrents
+        row = self.torrents.setdefault(
+            ref,
+            {
+                "id": len(self.torrents) + 1,
+                "hashString": ref,
+                "name": name,
+                "status": 0 if arguments.get("paused") else 4,
+                "error": 0,
+                "errorString": "",
+                "isFinished": False,
+                "isStalled": False,
+                "downloadDir": arguments.get("download-dir", "/downloads"),
+                "totalSize": size,
+                "sizeWhenDone": size,
+                "leftUntilDone": size,
+                "percentDone": 0,
+                "metadataPercentComplete": 1 if files else 0,
+                "rateDownload": 0,
+                "eta": -1,
+                "uploadRatio": -1,
+                "secondsSeeding": 0,
+                "labels": arguments.get("labels", []) if self.rpc_version >= 17 else [],
+                "trackerStats": [{"seederCount": 3}, {"seederCount": -1}],
+                "files": [{"name": f.path, "length": f.size_bytes, "bytesCompleted": 0} for f in files],
+                "fileStats": [{"wanted": True, "bytesCompleted": 0, "priority": 0} for _ in files],
+            },
+        )
+        brief = {key: row[key] for key in ("id", "name", "hashString")}
+        return {"torrent-duplicate" if known else "torrent-added": brief}
+
+    def torrent_get(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        return {"torrents": [{key: row[key] for key in arguments["fields"]} for row in self._chosen(arguments)]}
+
+    def torrent_set(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        for row in self._chosen(arguments):
+            for key, value in arguments.items():
+                if key in ("files-wanted", "files-unwanted"):
+                    for index in value or range(len(row["files"])):
+                        row["fileStats"][index]["wanted"] = key == "files-wanted"
+                elif key != "ids":
+                    row[key] = value
+        return {}
+
+    def torrent_start(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        return self._status(arguments, 4)
+
+    def torrent_stop(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        return self._status(arguments, 0)
+
+    def _status(self, arguments: dict[str, Any], status: int) -> dict[str, Any]:
+        for row in self._chosen(arguments):
+            row["status"] = status
+        return {}
+
+    def torrent_remove(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        for row in self._chosen(arguments):
+            del self.torrents[row["hashString"]]
+        return {}
+
+    def _chosen(self, arguments: dict[str, Any]) -> list[dict[str, Any]]:
+        ids = arguments.get("ids")
+        return [row for row in self.torrents.values() if ids is None or row["hashString"] in ids]

@@ -80,7 +80,7 @@ class FakeServer:
         self._stopping = threading.Event()
         self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.owner = self
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.004,), daemon=True)
 
     # -- for tests ------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from acquisition.clients.qbittorrent import COMPLETE_STATES, STATES, QBittorrentClient, read_state
+from acquisition.clients.qbittorrent import QBittorrentClient
+from acquisition.clients.qbittorrent_rows import COMPLETE_STATES, STATES, read_state
 from acquisition.domain.facts import AddOptions, ClientState, DirectFile, Payload
 from acquisition.domain.torrents import parse_torrent
 from acquisition.tests.fake_clients import FakeQBittorrent
@@ -166,10 +167,12 @@ def test_logs_in_once_and_again_after_the_session_ended(server: FakeQBittorrent)
 
 
 def test_wrong_credentials_are_tried_once(server: FakeQBittorrent) -> None:
-    with pytest.raises(Rejected) as caught:
-        client(server, password="wrong-pw").check()
-    assert caught.value.code == "credentials_refused"
-    assert "wrong-pw" not in str(caught.value)
+    qb = client(server, password="wrong-pw")
+    for call in (qb.check, qb.list, qb.check):
+        with pytest.raises(Rejected) as caught:
+            call()
+        assert caught.value.code == "credentials_refused"
+        assert "wrong-pw" not in str(caught.value)
     assert server.failed_logins == 1
 
 
@@ -183,6 +186,13 @@ def test_no_credentials_are_needed_where_none_are_asked_for(server: FakeQBittorr
     server.username = ""
     assert client(server, username="", password="").list() == []
     assert server.calls("/auth/login") == []
+
+
+def test_proxies_of_the_environment_are_not_used(old: FakeQBittorrent, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    assert client(old).list() == []
 
 
 def test_an_api_key_replaces_the_login() -> None:
@@ -212,7 +222,7 @@ def test_a_ban_is_waited_for(old: FakeQBittorrent) -> None:
     ],
 )
 def test_faults_have_names(old: FakeQBittorrent, fault: str, kind: type[ExternalAPIError]) -> None:
-    qb = client(old, timeout=(1.0, 0.3))
+    qb = client(old, timeout=(1.0, 0.15))
     qb.add(Payload(torrent=DATA), MINE)
     old.fault(fault)
     for call in (qb.list, lambda: qb.files(REF), qb.check):

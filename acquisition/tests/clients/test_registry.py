@@ -1,5 +1,7 @@
 """From settings to clients."""
 
+import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from acquisition.clients.http_downloader import HttpDownloader
 from acquisition.clients.qbittorrent import QBittorrentClient
 from acquisition.clients.registry import DOWNLOAD_CLIENTS, INDEXERS, build_download_client, build_indexer, trusted_guard
 from acquisition.clients.torznab import TorznabClient
+from acquisition.domain.facts import IndexerCapabilities
 from config.errors import ValidationError
 
 EVERYTHING = {
@@ -69,3 +72,12 @@ def test_hosts_without_a_port_are_trusted_on_the_usual_ports() -> None:
         "nas.local:443",
         "10.0.0.5:9696",
     }
+
+
+def test_capabilities_survive_being_kept_as_json() -> None:
+    known = IndexerCapabilities("Fake", ("q",), ("q", "title"), {3030: "Audio/Audiobook"}, 50)
+    kept = json.loads(json.dumps(dataclasses.asdict(known)))
+    for given in (known, kept):
+        indexer = build_indexer("torznab", {**EVERYTHING, "capabilities": given})
+        assert isinstance(indexer, TorznabClient)
+        assert indexer.known_capabilities == known

@@ -1,6 +1,7 @@
 """Torznab over real HTTP: what is asked, what is read, what is refused, and that no key ever shows."""
 
 import datetime
+import traceback
 from collections.abc import Iterator
 
 import pytest
@@ -232,13 +233,14 @@ def test_a_wrong_key_is_refused(indexer: FakeTorznab) -> None:
 )
 def test_faults_have_names_and_tell_no_secret(indexer: FakeTorznab, fault: str, kind: type[ExternalAPIError]) -> None:
     indexer.items = [FakeItem("Emma Austen", torrent=make_torrent())]
-    books = client(indexer, timeout=(1.0, 0.4))
+    books = client(indexer, timeout=(1.0, 0.2))
     (release,) = books.search(EMMA)
     indexer.fault(fault)
     for call in (books.capabilities, lambda: books.search(EMMA), lambda: books.fetch(release)):
         with pytest.raises(kind) as caught:
             call()
         assert KEY not in f"{caught.value!r} {caught.value} {caught.value.context}"
+        assert KEY not in "".join(traceback.format_exception(caught.value))
         assert caught.value.retry_after == (7.0 if fault == "429" else None)
 
 
