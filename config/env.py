@@ -6,6 +6,7 @@ what was found and what would be accepted. A variable `NAME_FILE` may hold the p
 """
 
 import os
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -80,6 +81,15 @@ def decimal(name: str, default: float, *, least: float | None = None) -> float:
     if least is not None and number < least:
         raise ImproperlyConfigured(f"{name} is {number}; it must be at least {least}.")
     return number
+
+
+def rate(name: str, default: str) -> tuple[int, int]:
+    """`60/minute` as a count and seconds; periods are second, minute, hour and day."""
+    value = _raw(name) or default
+    found = re.fullmatch(r"([1-9]\d{0,8})\s*/\s*(second|minute|hour|day)", value)
+    if not found:
+        raise ImproperlyConfigured(f"{name} is {value!r}; it must look like 60/minute (second, minute, hour or day).")
+    return int(found[1]), {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}[found[2]]
 
 
 def words(name: str, default: tuple[str, ...] = ()) -> list[str]:

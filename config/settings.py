@@ -86,8 +86,20 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = False
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
-if env.boolean("UNABRIDGED_BEHIND_PROXY", False):
+BEHIND_PROXY = env.boolean("UNABRIDGED_BEHIND_PROXY", False)
+if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+CORS_ORIGINS = frozenset(env.words("UNABRIDGED_CORS_ORIGINS"))
+CONTENT_SECURITY_POLICY = {
+    "default-src": "'self'",
+    "script-src": "'self'",
+    "style-src": "'self' 'unsafe-inline'",
+    "img-src": "'self' data: https:",
+    "object-src": "'none'",
+    "base-uri": "'self'",
+    "form-action": "'self'",
+    "frame-ancestors": "'none'",
+}
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.integer("UNABRIDGED_MAX_BODY_BYTES", 1_048_576, least=1024)
 
 # --- Applications ----------------------------------------------------------------------------------------------------
@@ -101,8 +113,12 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "rest_framework",
+    "rest_framework_simplejwt.token_blacklist",
     "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "django_celery_beat",
+    "config.api",
     "accounts",
     "scheduling",
     "library",
@@ -110,7 +126,11 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.middleware.RequestIds",
     "django.middleware.security.SecurityMiddleware",
+    "config.middleware.SecurityHeaders",
+    "config.middleware.Slashes",
+    "config.middleware.ErrorShape",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -138,7 +158,7 @@ TEMPLATES = [
 ]
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = None if TESTING else BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = True
 LANGUAGE_CODE = "en"
 TIME_ZONE = env.text("UNABRIDGED_TIME_ZONE", "UTC")
@@ -162,6 +182,49 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"{_VALIDATION}.CommonPasswordValidator"},
     {"NAME": f"{_VALIDATION}.NumericPasswordValidator"},
 ]
+
+API_FIND_KEY = "accounts.services.keys.find_key"
+API_FIND_TOKEN_USER = "accounts.services.tokens.find_token_user"  # noqa: S105 (an import path)
+JWT_LIFETIME = timedelta(minutes=30)
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": JWT_LIFETIME,
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=14),
+    "SIGNING_KEY": SECRET_KEY,
+    "ALGORITHM": "HS256",
+}
+
+# --- The API ---------------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "config.api.authentication.KeyAuthentication",
+        "config.api.authentication.BearerAuthentication",
+        "config.api.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["config.api.permissions.RoleAccess"],
+    "DEFAULT_PARSER_CLASSES": ["config.api.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["config.api.renderers.FastJSONRenderer", "config.api.renderers.BrowsablePages"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.api.negotiation.FormatNegotiation",
+    "DEFAULT_FILTER_BACKENDS": ["config.api.filters.StrictFilterBackend", "config.api.filters.StrictOrdering"],
+    "DEFAULT_PAGINATION_CLASS": "config.api.pagination.PagePagination",
+    "DEFAULT_SCHEMA_CLASS": "config.api.schema.KernelSchema",
+    "EXCEPTION_HANDLER": "config.api.errors.handle",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+RATE_LIMITS = {
+    tier: env.rate(f"UNABRIDGED_RATE_{tier.upper()}", default)
+    for tier, default in {
+        "public": "10/minute",
+        "authenticated": "60/minute",
+        "admin": "1000/minute",
+        "download": "20/hour",
+        "metadata": "30/minute",
+        "search": "20/minute",
+        "health": "100/minute",
+        "upload": "5/minute",
+    }.items()
+}
+RATELIMIT_USE_CACHE = "limits"
 
 # --- Database --------------------------------------------------------------------------------------------------------
 
@@ -196,6 +259,22 @@ if REDIS_URL:
     }
 else:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+CACHES["limits"] = (
+    {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    if REDIS_URL
+    else {
+        # One process counts in its memory; several count together in files.
+        "BACKEND": "config.caches.LockedFileCache",
+        "LOCATION": str(DATA_DIR / "cache" / "limits"),
+        "OPTIONS": {"MAX_ENTRIES": 20_000},
+    }
+    if env.integer("UNABRIDGED_WEB_WORKERS", 1) > 1
+    else {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "limits",
+        "OPTIONS": {"MAX_ENTRIES": 20_000},
+    }
+)
 
 QUEUE_DIR = DATA_DIR / "queue"
 CELERY_BROKER_URL = REDIS_URL or "filesystem://"
@@ -254,4 +333,3 @@ LOGGING = {
         "celery.apps": {"level": "WARNING"},
     },
 }
-JWT_LIFETIME = timedelta(minutes=30)

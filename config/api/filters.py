@@ -1,0 +1,103 @@
+"""Filters and ordering that refuse what they do not know."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.db.models import F, QuerySet
+from django_filters import rest_framework as django_filters
+from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.filters import BaseFilterBackend
+from rest_framework.request import Request
+
+LIST_PARAMETERS = frozenset({"limit", "offset", "cursor", "ordering"})
+ALWAYS = frozenset({"format"})
+
+
+def refuse_unknown(request: Request, known: Iterable[str]) -> None:
+    """ValidationError that names each query parameter which is not known, or which stands twice."""
+    allowed = ALWAYS | set(known)
+    wrong = {
+        name[:60]: [ErrorDetail("This query parameter is not known here.", code="unknown_parameter")]
+        for name in request.query_params
+        if name not in allowed
+    }
+    if wrong:
+        raise ValidationError(wrong)
+
+
+class StrictFilterBackend(django_filters.DjangoFilterBackend):
+    """The view's filterset for the current action; an unknown filter or a bad value is 400."""
+
+    def get_filterset_class(self, view: Any, queryset: Any = None) -> Any:
+        return view.filterset_for_action()
+
+    def filter_queryset(self, request: Request, queryset: Any, view: Any) -> Any:
+        filterset_class = self.get_filterset_class(view, queryset)
+        names = set(filterset_class.base_filters) if filterset_class else set()
+        refuse_unknown(request, names | LIST_PARAMETERS | set(view.query_names()))
+        return super().filter_queryset(request, queryset, view)
+
+
+class StrictOrdering(BaseFilterBackend):
+    """`?ordering=title,-created_at` over the view's `ordering_fields`; the order always ends in id.
+
+    `ordering_fields` is a tuple of field names or a mapping of public names to database fields or annotations.
+    Nulls come last, whichever the direction and the database.
+    """
+
+    def filter_queryset(self, request: Request, queryset: Any, view: Any) -> Any:
+        return self.order(queryset, self.terms(request, view))
+
+    @staticmethod
+    def terms(request: Request, view: Any) -> list[tuple[str, bool]]:
+        """Database fields with True for descending, ending in the primary key."""
+        fields, default = view.ordering_for_action()
+        known: Mapping[str, str] = fields if isinstance(fields, Mapping) else {name: name for name in fields}
+        known = {"id": "pk", **known}
+        asked = request.query_params.get("ordering")
+        wanted = [term.strip() for term in asked.split(",")] if asked else list(default)
+        terms: list[tuple[str, bool]] = []
+        for term in wanted:
+            name = term.removeprefix("-")
+            # A view's own default may use fields that callers cannot name.
+            field = known.get(name) if asked else known.get(name, name)
+            if field is None:
+                message = f"It is not possible to order by {name[:60]!r}; try: {', '.join(known)}."
+                raise ValidationError({"ordering": [ErrorDetail(message, code="unknown_ordering")]})
+            terms.append((field, term.startswith("-")))
+        if "pk" not in {field for field, _ in terms}:
+            terms.append(("pk", terms[-1][1] if terms else False))
+        return terms
+
+    @staticmethod
+    def order(queryset: QuerySet[Any], terms: Iterable[tuple[str, bool]]) -> QuerySet[Any]:
+        return queryset.order_by(*(_expression(queryset, field, is_down) for field, is_down in terms))
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        fields, default = view.ordering_for_action()
+        names = sorted({"id", *fields})
+        text = f"Fields separated by commas, `-` before one for descending. Fields: {', '.join(names)}."
+        if default:
+            text += f" Default: {','.join(default)}."
+        return [
+            {"name": "ordering", "in": "query", "required": False, "description": text, "schema": {"type": "string"}}
+        ]
+
+
+def may_be_null(queryset: QuerySet[Any], field: str) -> bool:
+    """Whether nulls can occur; annotations are taken to allow them."""
+    if field == "pk":
+        return False
+    model: Any = queryset.model
+    for part in field.split("__"):
+        found = {f.name: f for f in model._meta.get_fields()}.get(part)
+        if found is None or getattr(found, "null", True):
+            return True
+        model = found.related_model or model
+    return False
+
+
+def _expression(queryset: QuerySet[Any], field: str, is_down: bool) -> Any:
+    if not may_be_null(queryset, field):
+        return f"-{field}" if is_down else field
+    return F(field).desc(nulls_last=True) if is_down else F(field).asc(nulls_last=True)

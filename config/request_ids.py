@@ -1,0 +1,14 @@
+"""The id of the request that this thread answers; every log line and every error carries it."""
+
+import re
+import secrets
+from contextvars import ContextVar
+
+WELL_FORMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+current: ContextVar[str] = ContextVar("request_id", default="")
+
+
+def accept_or_make(sent: str) -> str:
+    """The id that the caller sent when it is well formed (up to 64 letters, digits, `.`, `_`, `-`), else a new one."""
+    return sent if WELL_FORMED.fullmatch(sent) else f"req_{secrets.token_hex(6)}"
