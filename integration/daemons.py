@@ -5,6 +5,7 @@ the same folder and ports with `restart()`. Only processes that were started her
 """
 
 import base64
+import ctypes
 import hashlib
 import os
 import shutil
@@ -20,6 +21,18 @@ from pathlib import Path
 
 USERNAME, PASSWORD = "admin", "trial-password"
 START_SECONDS = 30.0
+
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+PR_SET_PDEATHSIG = 1
+
+
+def _die_with_parent() -> None:
+    """Have the kernel end a daemon when the test run is killed and cannot tidy up (Linux, prctl(2)).
+
+    A daemon that changes its user afterwards, as opentracker does under root, escapes this.
+    """
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def free_port() -> int:
@@ -59,6 +72,7 @@ class Daemon:
                 stdin=subprocess.DEVNULL,
                 cwd=self.home,
                 env={**os.environ, "HOME": str(self.home), **self.environment},
+                preexec_fn=_die_with_parent,
             )
         deadline = time.monotonic() + START_SECONDS
         while not self.is_ready(self.url):

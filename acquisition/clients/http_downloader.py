@@ -169,16 +169,17 @@ class HttpDownloader:
             if mine and not job.paused and not self._is_whole(folder, job):
                 job = self._work(folder, job, _Watch(self, folder, job, progress, should_stop))
             elif mine and not job.is_complete and self._is_whole(folder, job):
-                job = folder.change(_complete)
+                job = folder.change(lambda job: self._finish(folder, job))
         return self._seen(folder, job)
 
     def _work(self, folder: JobFolder, job: Job, watch: "_Watch") -> Job:
         http = new_http(self.guard)
         try:
             self._check_room(folder, job)
-            for index, file in enumerate(job.files):
-                if file.wanted and not folder.target(job, index).exists():
-                    self._fetch(http, folder, job, index, watch)
+            # Read again before each file: another process may have chosen other files in the meantime.
+            while (index := self._next(folder, job := folder.read())) is not None:
+                watch.job = job
+                self._fetch(http, folder, job, index, watch)
         except Stopped:
             return folder.read()
         except ExternalAPIError as error:
@@ -187,7 +188,7 @@ class HttpDownloader:
         finally:
             http.close()
         watch.report(force=True)
-        return folder.change(_complete)
+        return folder.change(lambda job: self._finish(folder, job))
 
     def _fetch(self, http: Http, folder: JobFolder, job: Job, index: int, watch: "_Watch") -> None:
         """One file, with a few attempts; an attempt that brought something on does not count."""
@@ -253,8 +254,17 @@ class HttpDownloader:
 
     # -- looking --------------------------------------------------------------------------------------------------
 
+    def _next(self, folder: JobFolder, job: Job) -> int | None:
+        """The first file that is wanted and not there yet."""
+        missing = (i for i, file in enumerate(job.files) if file.wanted and not folder.target(job, i).exists())
+        return next(missing, None)
+
+    def _finish(self, folder: JobFolder, job: Job) -> None:
+        if self._is_whole(folder, job):
+            job.is_complete, job.fault, job.is_final = True, "", False
+
     def _is_whole(self, folder: JobFolder, job: Job) -> bool:
-        return all(folder.target(job, index).exists() for index, file in enumerate(job.files) if file.wanted)
+        return self._next(folder, job) is None
 
     def _seen(self, folder: JobFolder, job: Job) -> ClientDownload:
         wanted = [(index, file) for index, file in enumerate(job.files) if file.wanted]
@@ -330,10 +340,6 @@ class _Watch:
 
 def _back_off(fruitless: int) -> float:
     return BACK_OFF_SECONDS[max(0, min(fruitless, len(BACK_OFF_SECONDS)) - 1)]
-
-
-def _complete(job: Job) -> None:
-    job.is_complete, job.fault, job.is_final = True, "", False
 
 
 def _remember(folder: JobFolder, index: int, file: JobFile) -> None:

@@ -120,7 +120,7 @@ def number(value: Any) -> float | None:
 
 def size(value: Any) -> int | None:
     """Bytes, which come as a number or as "3.7 GiB"."""
-    found = re.fullmatch(r"([\d,]+(?:\.\d+)?)\s*([KMGT]?i?B)?", text(value), re.IGNORECASE)
+    found = re.fullmatch(r"([0-9][0-9,]{0,19}(?:\.[0-9]{1,6})?)\s*([KMGT]i?B|B)?", text(value), re.IGNORECASE)
     if not found:
         return None
     return round(float(found.group(1).replace(",", "")) * UNITS[(found.group(2) or "b").lower()])

@@ -31,8 +31,8 @@ BAN_SECONDS = 3600.0  # qBittorrent's default ban after too many failed logins
 
 
 class Session(qbittorrentapi.Client):  # type: ignore[misc, unused-ignore]
-    """The library's client, which asks for the version once, and never tries to log in without a user name or again after
-    credentials were refused: a few failures are enough for qBittorrent to ban this server."""
+    """The library's client, which asks for the version once, and never tries to log in without a user name, nor again
+    after credentials were refused: a few failures are enough for qBittorrent to ban this server."""
 
     _web_api_version = ""
     _is_refused = False

@@ -341,7 +341,8 @@ def _numbers(texts: list[str]) -> tuple[int, ...]:
 
 
 def _names(text: str) -> tuple[str, ...]:
-    parts = (" ".join(part.split()) for part in re.split(r"\s*[,;&]\s*|\s+and\s+", html.unescape(text)))
+    plain = " ".join(html.unescape(text).split())
+    parts = (part.strip() for part in re.split(r"[,;&]| and ", plain))
     return tuple(dict.fromkeys(part for part in parts if part))
 
 

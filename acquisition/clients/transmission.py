@@ -303,4 +303,5 @@ def read_state(row: Mapping[str, Any]) -> ClientState:
 
 
 def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
+    """A number; None for anything else, and for the infinities that JSON readers let pass."""
+    return float(value) if isinstance(value, int | float) and abs(value) < 2**63 else None

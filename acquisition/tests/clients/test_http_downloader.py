@@ -370,6 +370,15 @@ def test_deselected_files_are_not_fetched(server: Files, work: Path) -> None:
         dl.select_files(ref, [0, 1])
 
 
+def test_files_chosen_while_it_runs_are_fetched_too(server: Files, work: Path) -> None:
+    dl = downloader(server, work)
+    ref = dl.add(payload(server), MINE)
+    dl.select_files(ref, [0])
+    done = dl.run(ref, progress=lambda *_: dl.select_files(ref, []))
+    assert done.state is ClientState.COMPLETE
+    assert placed(work) == BODY
+
+
 def test_removal_with_and_without_files(server: Files, work: Path) -> None:
     dl = downloader(server, work)
     ref = dl.add(payload(server), MINE)

@@ -121,7 +121,8 @@ def test_strange_rows_are_read_as_far_as_they_go(server: FakeMam) -> None:
 def test_nested_texts() -> None:
     assert names("") == names("[]") == names("{}") == names(None) == ()
     assert series('{"1":["A","1-3",null],"2":["B"]}') == "A #1-3"
-    assert (size("632,430 B"), size("x"), size(5)) == (632430, None, 5)
+    assert (size("632,430 B"), size("1.5 MB"), size(5)) == (632430, 1572864, 5)
+    assert size("x") is size(",") is size("3 iB") is size("9" * 400) is None
 
 
 # -- the session ------------------------------------------------------------------------------------------------------
