@@ -1,9 +1,9 @@
 """The embedded queue: kombu's file-system transport, made safe against crashes and readers that are too quick.
 
-kombu 5.7 writes a message in place: a reader may find it empty and ends the worker with an error, and a crash leaves half
-a message behind. Here a message appears by a rename, is taken by a rename, and one that cannot be read is dropped with a
-warning (a lost message loses nothing: the next sweep finds the work). Bindings are declared by every process for itself,
-so the exchange files, which a crash could leave half-written too, are not used; there is no fan-out.
+kombu 5.7 writes a message in place: a reader may find it empty and ends the worker with an error, and a crash leaves
+half a message behind. Here a message appears by a rename, is taken by a rename, and one that cannot be read is dropped
+with a warning (a lost message loses nothing: the next sweep finds the work). Bindings are declared by every process for
+itself, so the exchange files, which a crash could leave half-written too, are not used; there is no fan-out.
 """
 
 import json
