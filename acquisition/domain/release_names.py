@@ -130,7 +130,7 @@ def _strip_marks(text: str) -> str:
 
 def _narrators(text: str) -> tuple[tuple[str, ...], str]:
     if match := NARRATOR_LABEL.search(text) or NARRATED.search(text):
-        return parse_people(match[1]), f"{text[: match.start()]} {text[match.end() :]}".strip()
+        return parse_people(match[1]), f"{text[: match.start()]} {text[match.end() :].lstrip(')] ')}".strip()
     return (), text
 
 
