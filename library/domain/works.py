@@ -36,6 +36,8 @@ class Judgement:
 
 def _without_article(folded: str) -> str:
     for article in _ARTICLES:
+        if article == "a " and folded[3:4] == " ":
+            continue  # "A.B.C. Murders" begins with a letter, not with an article
         if folded.startswith(article) and len(folded) > len(article):
             return folded[len(article) :]
     return folded
