@@ -85,7 +85,7 @@ def _face(title: str, author: str) -> _Face:
     text = parsed.title
     if parsed.part:
         text = without_part(text)
-    if author:
+    if author and straighten(author).casefold() in text.casefold():
         name = re.escape(straighten(author))
         text = re.sub(rf"^{name}'s?\s+(?=\S)|\s+of\s+{name}(?=$|\s*[:(])", "", text, flags=re.IGNORECASE)
     pieces = _SUBTITLE_AT.split(text, maxsplit=1)
