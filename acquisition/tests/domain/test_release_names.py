@@ -14,6 +14,10 @@ NAMES = [
     ("Paul_Ash_-_Saltmarsh_(Unabridged)_M4B", "Saltmarsh", ("Paul Ash",)),
     ("[01/12] - Paul Ash - Saltmarsh.nzb yEnc", "Saltmarsh", ("Paul Ash",)),
     ("!bot Paul Ash - Saltmarsh.epub ::INFO:: 1.2MB", "Saltmarsh", ("Paul Ash",)),
+    ("Paul Ash - Saltmarsh (2021) (Read by Ruth Bell) [M4B 64kbps]", "Saltmarsh", ("Paul Ash",)),
+    ("The Saltmarsh - Robert Ash - 2021 [Audiobook]", "The Saltmarsh", ("Robert Ash",)),
+    ("Paul Ash - 1987 (Unabridged)", "1987", ("Paul Ash",)),
+    ('(01/20) "Paul Ash - Saltmarsh.par2" yEnc', "Saltmarsh", ("Paul Ash",)),
 ]
 
 
@@ -73,6 +77,14 @@ def test_reads_group_series_and_dramatised() -> None:
     assert parse_release("Paul Ash - [Tideland 02] - Saltmarsh").series == "Tideland"
     assert parse_release("Saltmarsh (Dramatized Adaptation) by Paul Ash [ENG / M4B]").is_dramatised is True
     assert parse_release("Saltmarsh (Abridged) by Paul Ash [ENG / M4B]").is_abridged is True
+
+
+def test_a_range_of_books_is_read_without_its_label() -> None:
+    assert parse_release("Paul Ash - Tideland 01-12 Complete").positions.label == "1-12"
+
+
+def test_a_title_that_is_a_year_is_no_year() -> None:
+    assert parse_release("1987 by Paul Ash [ENG / M4B]").year is None
 
 
 def test_a_single_book_is_no_pack() -> None:
