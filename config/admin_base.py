@@ -20,6 +20,7 @@ VIEWER, MODERATOR, ADMIN = "viewer", "moderator", "admin"
 NOBODY = ""
 MOST_ROWS = 500
 KEEP = "Leave empty to keep what is stored; it is never shown."
+DETAILS = "All details"
 T = TypeVar("T", bound=Callable[..., Any])
 
 
@@ -155,28 +156,31 @@ class RecordAdmin(RolePermissions, admin.ModelAdmin):
     show_full_result_count = False
     list_per_page = 50
     change_form_template = "admin/record.html"
-    change_list_template = "admin/record_list.html"
+    formfield_overrides = {models.JSONField: {"widget": forms.Textarea(attrs={"rows": 2, "cols": 40})}}
 
     # --- Fields ------------------------------------------------------------------------------------------------------
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Secrets are left out for those who may not change them: nothing of them is ever shown."""
-        fieldsets = super().get_fieldsets(request, obj)
+        """Secrets are left out for those who may not change them; what nobody can change here is folded away."""
+        fieldsets = list(super().get_fieldsets(request, obj))
         allowed = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
-        if allowed or not self.secret_fields:
+        if self.secret_fields and not allowed:
+            fieldsets = [
+                (title, {**options, "fields": [name for name in options["fields"] if name not in self.secret_fields]})
+                for title, options in fieldsets
+            ]
+        if obj is None or len(fieldsets) > 1 or not self.panels:
             return fieldsets
-        return [
-            (title, {**options, "fields": [name for name in options["fields"] if name not in self.secret_fields]})
-            for title, options in fieldsets
-        ]
+        names = list(fieldsets[0][1]["fields"])
+        open_names = [name for name in names if allowed and self.editable and name in self.editable]
+        folded = (DETAILS, {"fields": [name for name in names if name not in open_names], "classes": ["collapse"]})
+        return [(None, {"fields": open_names}), folded] if open_names else [folded]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
         given = tuple(super().get_readonly_fields(request, obj))
         if self.editable is None or obj is None:
             return given
-        shown = admin.utils.flatten_fieldsets(self.get_fieldsets(request, obj)) if self.fieldsets or self.fields else [
-            field.name for field in self.model._meta.fields if field.name != self.model._meta.pk.name
-        ]  # fmt: skip
+        shown = admin.utils.flatten_fieldsets(self.get_fieldsets(request, obj))
         return (*given, *(name for name in shown if name not in self.editable and name not in given))
 
     def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
@@ -192,6 +196,9 @@ class RecordAdmin(RolePermissions, admin.ModelAdmin):
 
     # --- Panels and buttons ------------------------------------------------------------------------------------------
 
+    def page_title(self, obj: Any) -> str:
+        return str(obj)
+
     def panel_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         """What the panels of a row's page show."""
         return {}
@@ -200,7 +207,7 @@ class RecordAdmin(RolePermissions, admin.ModelAdmin):
         self, request: Any, context: Any, add: bool = False, change: bool = False, form_url: str = "", obj: Any = None
     ) -> Any:
         if obj is not None and not add:
-            context["panels"] = self.panels
+            context.update(title=self.page_title(obj), subtitle=None, panels=self.panels)
             context["row_buttons"] = self._page_buttons(request, obj)
             context.update(self.panel_context(request, obj))
         return super().render_change_form(request, context, add, change, form_url, obj)
@@ -257,6 +264,10 @@ class RecordAdmin(RolePermissions, admin.ModelAdmin):
             return outcome
 
         return attempt(request, act)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        title = str(self.opts.verbose_name_plural)
+        return super().changelist_view(request, {"title": title[:1].upper() + title[1:], **(extra_context or {})})
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions = super().get_actions(request)

@@ -32,6 +32,7 @@ class UnabridgedSite(AdminSite):
     index_title = "Overview"
     index_template = "admin/dashboard.html"
     empty_value_display = "–"
+    site_url = None
 
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)

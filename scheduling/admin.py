@@ -55,6 +55,9 @@ class RunAdmin(RecordAdmin):
     def what(self, run: Run) -> str:
         return f"{job_title(run.job)} #{run.pk}"
 
+    def page_title(self, obj: Run) -> str:
+        return self.what(obj)
+
     @admin.display(description="status", ordering="status")
     def state(self, run: Run) -> str:
         return pill(run.status)

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.html import format_html
 
 from config.admin_base import RecordAdmin, button, count_of
 from config.admin_display import link, pill
@@ -43,7 +44,7 @@ class OpenFilter(admin.SimpleListFilter):
 @admin.register(Gap, site=site)
 class GapAdmin(RecordAdmin):
     section, order, pin = SHELF, 20, 20
-    list_display = ("book_link", "position", "series_link", "why", "explanation", "does_count", "is_wanted", "opened_at")
+    list_display = ("book_link", "why", "series_link", "position", "does_count", "is_wanted", "opened_at")
     list_display_links = None
     list_filter = (OpenFilter, "reason", "entry_class", "counts", "is_wanted", "series__follow")
     list_select_related = ("book", "series", "author")
@@ -70,7 +71,10 @@ class GapAdmin(RecordAdmin):
     @admin.display(description="why", ordering="reason")
     def why(self, gap: Gap) -> str:
         tone, word = LOOKS.get(gap.reason, ("fair", gap.get_reason_display().lower()))
-        return pill(gap.reason, tone, word)
+        shown = pill(gap.reason, tone, word)
+        if gap.explanation.casefold() == word:
+            return shown
+        return format_html("{} {}", shown, gap.explanation)
 
     @admin.display(description="counts", boolean=True, ordering="counts")
     def does_count(self, gap: Gap) -> bool:
