@@ -1,10 +1,10 @@
 """The routes: one row per resource of the API; pages, health and schema beside them."""
 
-from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 from rest_framework.routers import SimpleRouter
 
+from config.admin_site import site
 from scheduling.api.runs import RunViewSet
 
 SCHEDULING = [
@@ -18,6 +18,6 @@ for prefix, viewset in ROUTES:
 
 urlpatterns = [
     path("api/", include(router.urls)),
-    path("admin/", admin.site.urls),
+    path("admin/", site.urls),
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
 ]
