@@ -1,7 +1,7 @@
 """Which of a provider's records are certainly about a book, and about the recording of it that is on the shelf."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from library.domain.evidence import WorkFacts
@@ -13,6 +13,7 @@ from library.domain.people import any_same_person, parse_people, person_key
 from library.domain.works import title_key
 
 RUNTIME_AGREES = 0.03
+RUNTIME_FAR_OFF = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,16 @@ def choose_record(held: HeldFacts, records: Iterable[CatalogueBook]) -> FoundRec
     for one in usable:
         groups.setdefault((title_key(one.title), _first_author(one)), []).append(one)
     works = [_work(number, members) for number, members in enumerate(groups.values())]
-    match = MatchIndex(works).match(held)
+    index = MatchIndex(works)
+    match = index.match(held)
+    if match.outcome is not Outcome.CERTAIN:
+        # Which work it is does not depend on who reads it; only a very different length speaks against the work.
+        match = index.match(replace(held, runtime_seconds=None, narrators=()))
     if match.outcome is not Outcome.CERTAIN or match.work_id is None:
         return None
-    members = list(groups.values())[int(match.work_id)]
+    members = [one for one in list(groups.values())[int(match.work_id)] if not _is_far_off(held, one)]
+    if not members:
+        return None
     same = [one for one in members if is_same_recording(held, one)]
     return FoundRecord((same or members)[0], bool(same), match.reasons)
 
@@ -58,11 +65,18 @@ def _runtime_agrees(held: HeldFacts, record: CatalogueBook) -> bool | None:
     return abs(held.runtime_seconds - record.runtime_seconds) <= RUNTIME_AGREES * record.runtime_seconds
 
 
+def _is_far_off(held: HeldFacts, record: CatalogueBook) -> bool:
+    """So different in length that one of the two is an excerpt, an abridgement or a collection."""
+    if not held.runtime_seconds or not record.runtime_seconds:
+        return False
+    return abs(held.runtime_seconds - record.runtime_seconds) > RUNTIME_FAR_OFF * record.runtime_seconds
+
+
 def _narrators_agree(held: HeldFacts, record: CatalogueBook) -> bool | None:
     if not held.narrators or not record.narrators:
         return None
-    mine = [person for name in held.narrators for person in parse_people(name)]
-    theirs = [person for name in record.narrators for person in parse_people(name)]
+    mine = tuple(person for name in held.narrators for person in parse_people(name))
+    theirs = tuple(person for name in record.narrators for person in parse_people(name))
     return any_same_person(mine, theirs)
 
 

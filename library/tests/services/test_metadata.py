@@ -65,6 +65,11 @@ def test_another_recording_gives_only_what_belongs_to_the_work(server: FakeProvi
     assert (book.asin, book.publisher, book.release_date) == ("", "", None)
 
 
+def test_a_record_of_quite_another_length_is_not_believed(server: FakeProviders) -> None:
+    book = make_book("Ozma of Oz", duration_seconds=2000)
+    assert correct_book(book=book, now=NOW).silent == ["audnexus"]
+
+
 def test_a_locked_field_stays_and_the_proposal_says_so(server: FakeProviders) -> None:
     book = ozma()
     set_field_lock(book=book, field="description", is_locked=True, now=NOW)
