@@ -40,7 +40,7 @@ class KernelView(APIView):
     `queries`     serializer of the query parameters by action (default: none; lists have filters besides)
     `statuses`    success status by action (default 201 for create, else 200)
     `lists`       actions that answer a page (`list` always does)
-    `filtersets`, `orderings`   of lists other than `list`; an ordering is (fields, default)
+    `filtersets`, `orderings`   by action; an ordering is (fields, default), and by default the view's own
     """
 
     access: ClassVar[Mapping[str, str]] = {}
@@ -98,8 +98,7 @@ class KernelView(APIView):
         return self.filtersets.get(self.verb, self.filterset_class if self.verb == "list" else None)
 
     def ordering_for_action(self) -> tuple[Any, Sequence[str]]:
-        own = (self.ordering_fields, self.ordering) if self.verb == "list" else ((), ())
-        return self.orderings.get(self.verb, own)
+        return self.orderings.get(self.verb, (self.ordering_fields, self.ordering))
 
     def order_terms(self, request: Request) -> list[tuple[str, bool]]:
         return StrictOrdering.terms(request, self)
