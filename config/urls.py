@@ -9,7 +9,9 @@ from accounts.api.audit_logs import AuditViewSet
 from accounts.api.keys import KeyViewSet
 from accounts.api.sessions import EntryViewSet, SessionViewSet
 from accounts.api.users import UserViewSet
+from library.api.scheduler import SchedulerConfigurationViewSet
 from scheduling.api.runs import RunViewSet
+from scheduling.api.scheduler import SchedulerViewSet
 
 ACCOUNTS = [
     ("admin", EntryViewSet),
@@ -20,8 +22,12 @@ ACCOUNTS = [
 ]
 SCHEDULING = [
     ("runs", RunViewSet),
+    ("scheduler", SchedulerViewSet),
 ]
-ROUTES = [*ACCOUNTS, *SCHEDULING]
+LIBRARY = [
+    ("scheduler", SchedulerConfigurationViewSet),
+]
+ROUTES = [*ACCOUNTS, *SCHEDULING, *LIBRARY]
 
 router = SimpleRouter(use_regex_path=False)
 for prefix, viewset in ROUTES:

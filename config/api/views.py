@@ -35,7 +35,7 @@ class KernelView(APIView):
 
     `access`      least role by action (default: viewer for GET, moderator for the rest; "none": anybody)
     `tiers`       rate-limit tier by action (default "authenticated")
-    `answers`     serializer of the answer by action (default `serializer_class`)
+    `answers`     serializer of the answer by action (default `serializer_class`; the run where the status is 202)
     `inputs`      serializer of the body by action (default: no body)
     `queries`     serializer of the query parameters by action (default: none; lists have filters besides)
     `statuses`    success status by action (default 201 for create, else 200)
@@ -85,7 +85,8 @@ class KernelView(APIView):
         return self.statuses.get(self.verb, 201 if self.verb == "create" else 200)
 
     def answer_class(self) -> Any:
-        return self.answers.get(self.verb, self.serializer_class)
+        default = RunAcceptedSerializer if self.success_status == 202 else self.serializer_class
+        return self.answers.get(self.verb, default)
 
     def input_class(self) -> SerializerClass:
         return self.inputs.get(self.verb, NothingSerializer)
