@@ -58,11 +58,12 @@ def swarm(tmp_path_factory: pytest.TempPathFactory, runtimes: dict[int, float]) 
         yield running
 
 
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    daemon = start_qbittorrent(tmp_path_factory.mktemp("client"), name="client")
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[Daemon]:
+    """The user's own client, new for each test: peers remember each other for a while."""
+    daemon = start_qbittorrent(tmp_path / "client", name="client")
     yield daemon
-    daemon.stop()
+    daemon.kill()
 
 
 @pytest.fixture(params=KINDS)
@@ -89,16 +90,6 @@ PeriodicTask.objects.filter(name__in=["download_monitor", "sweep"]).update(inter
     yield product
     print(product.log)
     product.close()
-    _empty(client)
-
-
-def _empty(daemon: Daemon) -> None:
-    from acquisition.clients.qbittorrent import QBittorrentClient
-
-    own = QBittorrentClient(daemon.url, username=daemon.username, password=daemon.password)
-    for row in own.list():
-        own.remove(row.ref, delete_files=True)
-    wait_for(lambda: not own.list(), why="the client is empty")
 
 
 def _torrents(daemon: Daemon) -> list[object]:
