@@ -40,7 +40,7 @@ class Channel(filesystem.Channel):
         waiting.write_bytes(json.dumps(payload).encode())
         waiting.rename(folder / f"{name}.{queue}.msg")
 
-    def _get(self, queue: str) -> Any:
+    def _get(self, queue: str, timeout: float | None = None) -> Any:
         folder = Path(self.data_folder_in)
         suffix = f".{queue}.msg"
         for name in sorted(name for name in os.listdir(folder) if name.endswith(suffix)):  # noqa: PTH208 (names)

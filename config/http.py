@@ -267,7 +267,9 @@ class Http:
             raise Unavailable(f"{self.service} at {where} did not answer in time.", service=self.service) from error
         except BAD_URL as error:
             raise Rejected(
-                f"{self.service}: {where or 'the address'} is not a valid URL.", service=self.service
+                f"{self.service}: {where or 'the address'} is not a valid URL.",
+                service=self.service,
+                code="address_refused",
             ) from error
         except BROKEN_OFF as error:
             raise Unavailable(

@@ -3,7 +3,6 @@
 And again with every process of the product killed at ten points of the way: the end is the same each time.
 """
 
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -116,10 +115,10 @@ def _check_end(product: Product, client: Daemon) -> None:
     target = root / product.one("select target_path from acquisition_importrecord where status = 'committed'")
     audio = sorted(target.glob("*.mp3"))
     assert len(audio) == 2
-    assert all(os.stat(path).st_nlink == 2 for path in audio), "hardlinked, not copied"
+    assert all(path.stat().st_nlink == 2 for path in audio), "hardlinked, not copied"
     assert (target / "metadata.json").exists()
     assert not (root / ".unabridged").exists(), "nothing is left in staging"
-    assert len([path for path in root.rglob("*.mp3")]) == 4
+    assert len(list(root.rglob("*.mp3"))) == 4
 
 
 def test_a_gap_is_found_downloaded_filed_and_closed(product: Product, client: Daemon) -> None:

@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 
-from config.admin_base import ADMIN, MODERATOR, RecordAdmin, RoleInline, attempt, button, count_of, require_role
+from config.admin_base import ADMIN, MODERATOR, RecordAdmin, RoleInline, attempt, button, require_role
 from config.admin_display import change_url, clock, link, pill, size
 from config.admin_site import BEHIND, SHELF, SOURCES, site
 from config.errors import NotFoundError
