@@ -1,6 +1,7 @@
 """The product as its user runs it: real processes of `manage.py`, on SQLite or on PostgreSQL and Redis."""
 
 import os
+import random
 import signal
 import sqlite3
 import subprocess
@@ -14,6 +15,7 @@ from typing import Any
 
 import psycopg
 
+from config.supervisor import die_with_parent
 from integration.daemons import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,7 +42,7 @@ class Product:
     port: int = field(default_factory=free_port)
     server: subprocess.Popen[bytes] | None = None
     database: str = field(default_factory=lambda: f"unabridged_{uuid.uuid4().hex[:10]}")
-    redis_index: int = 9
+    redis_index: int = field(default_factory=lambda: random.randint(8, 15))
     extra: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -84,6 +86,7 @@ class Product:
             self.server = subprocess.Popen(
                 [sys.executable, "manage.py", "serve"],
                 cwd=ROOT, env=self.environment, stdout=log, stderr=log, start_new_session=True,
+                preexec_fn=die_with_parent,
             )  # fmt: skip
 
     def kill(self) -> None:
