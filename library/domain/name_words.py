@@ -23,6 +23,14 @@ STANDING_TITLES = word_set(
     mrs mr miss ms mme rabbi sheikh swami imam metropolitan patriarch
     """
 )
+# Known by one name: before a comma and a full name, they are a person of their own, not a family name.
+MONONYMS = word_set(
+    """
+    anonymous homer sophocles plato aristotle euripides aeschylus aristophanes virgil ovid horace seneca cicero plutarch
+    herodotus thucydides xenophon epictetus lucretius voltaire moliere stendhal colette herge saki confucius avicenna
+    dante petrarch boccaccio novalis laozi patanjali valmiki kalidasa rumi hafiz clamp
+    """
+)
 # Dropped from keys: they do not tell persons apart.
 HONORIFICS = word_set(
     """
