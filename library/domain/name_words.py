@@ -14,7 +14,7 @@ SURNAME_PREFIXES = word_set(
     mc saint vander o dal dalla do
     """
 )
-# Moved before the name when they stand after a comma: "Leo XIII, Pope".
+# Moved before the name when they stand after a comma: "Otto IV, King".
 STANDING_TITLES = word_set(
     """
     saint st pope sir dame lady lord king queen prince princess emperor empress venerable blessed baron baroness

@@ -115,7 +115,7 @@ def _is_turned_pair(a: str, b: str) -> bool:
         return True
     if _is_given(first[0]):
         return False
-    # "Radford Warren, Maude L." and "Vitruvius Pollio, Marcus": given names do not stand alone, nor end in an initial.
+    # "Orme Thorn, Hilda L." and "Corvus Albus, Titus": given names do not stand alone, nor end in an initial.
     return len(second) == 1 or _is_initial(second[-1]) or all(_is_given(word) for word in second)
 
 
@@ -135,7 +135,7 @@ def _from_commas(text: str) -> list[str]:
         if not piece:
             continue
         if not pieces and compact(piece) in GENERATIONS:
-            leading = f" {piece}"  # "III, David R. George" was turned by a program that took III for a family name
+            leading = f" {piece}"  # "III, Edward Marsh" was turned by a program that took III for a family name
             continue
         if pieces and _is_epithet(piece):
             suffixes[-1] += f" {piece}"
@@ -160,7 +160,7 @@ def _from_commas(text: str) -> list[str]:
 
 
 def _unjoined(name: str) -> list[str]:
-    """Two persons whose separator was lost: `John Smith Jane Doe`, `R.A. Mejia Charles Dean`."""
+    """Two persons whose separator was lost: `Robert Fell Susan Oakes`, `R.J. Fell Susan Oakes`."""
     parts = name.split()
     if len(parts) != 4 or "," in name:
         return [name]
@@ -184,7 +184,7 @@ def _shared_family(first: str, rest: list[str]) -> str:
 
 
 def _lists_persons(text: str) -> bool:
-    """Whether a text with an organisation's word also names a person: `Rob Kidd, Walt Disney Company`."""
+    """Whether a text with an organisation's word also names a person: `Paul Ash, Northern Film Company`."""
     pieces = [piece.split() for piece in re.split(r"[,;&]", text)]
     return len(pieces) > 1 and any(
         len(p) in (2, 3) and _is_given(p[0]) and not _is_organisation(" ".join(p)) for p in pieces
