@@ -61,6 +61,7 @@ class Migration(migrations.Migration):
                 ('is_owned', models.BooleanField(default=False)),
                 ('completeness', models.PositiveSmallIntegerField(default=0)),
                 ('metadata_checked_at', models.DateTimeField(blank=True, null=True)),
+                ('corrected_at', models.DateTimeField(blank=True, help_text='When its fields were last compared with the providers.', null=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('updated_at', models.DateTimeField(auto_now=True)),
             ],
