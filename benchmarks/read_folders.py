@@ -19,6 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from library.clients.demo_audio import make_demo_book
+
 from library.clients.folders import FolderReader, SeenCopy
 from library.domain.facts import CopyFacts
 

@@ -26,6 +26,12 @@ from urllib3.exceptions import HTTPError as TransportError
 from config.errors import ExternalAPIError, Malformed, Rejected, Unavailable
 
 MEGABYTE = 1024 * 1024
+BAD_URL = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
+    ValueError,
+)
 BROKEN_OFF = (
     requests.exceptions.ChunkedEncodingError,
     requests.exceptions.ContentDecodingError,
@@ -67,14 +73,18 @@ class Guard:
 
     def check(self, url: str, *, service: str) -> None:
         """Raise Rejected when the URL must not be called."""
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+            host = host_of(url)
+        except ValueError as error:
+            raise Rejected(f"{service} gave an address that is not a URL.", service=service, code="bad_url") from error
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise Rejected(
                 f"{service} gave an address that is not HTTP ({parts.scheme or 'no scheme'}); it is not followed.",
                 service=service,
                 code="address_refused",
             )
-        if host_of(url) in self.trusted:
+        if host in self.trusted:
             return
         for address in self._addresses(parts.hostname, parts.port or 443, service):
             if not is_public_address(address):
@@ -255,13 +265,11 @@ class Http:
             ) from error
         except (requests.exceptions.Timeout, ReadTimeoutError) as error:
             raise Unavailable(f"{self.service} at {where} did not answer in time.", service=self.service) from error
-        except (
-            requests.exceptions.InvalidURL,
-            requests.exceptions.InvalidSchema,
-            requests.exceptions.MissingSchema,
-        ) as error:
+        except BAD_URL as error:
             raise Rejected(
-                f"{self.service}: {where or 'the address'} is not a valid URL.", service=self.service
+                f"{self.service}: {where or 'the address'} is not a valid URL.",
+                service=self.service,
+                code="address_refused",
             ) from error
         except BROKEN_OFF as error:
             raise Unavailable(

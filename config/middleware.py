@@ -43,6 +43,7 @@ class RequestIds:
         started = time.perf_counter()
         identity = request_ids.accept_or_make(request.headers.get("X-Request-ID", ""))
         token = request_ids.current.set(identity)
+        address = request_ids.address.set(client_address(request))
         try:
             response = self.get_response(request)
             response["X-Request-ID"] = identity
@@ -50,6 +51,7 @@ class RequestIds:
             return response
         finally:
             request_ids.current.reset(token)
+            request_ids.address.reset(address)
 
     @staticmethod
     def _log(request: HttpRequest, response: HttpResponseBase, milliseconds: float) -> None:
@@ -60,7 +62,7 @@ class RequestIds:
             "status": response.status_code,
             "duration_ms": round(milliseconds, 1),
             "user": user.pk if user is not None and user.is_authenticated else None,
-            "address": client_address(request),
+            "address": request_ids.address.get(),
         }
         logger.info("%s %s %s", request.method, request.path, response.status_code, extra={"facts": facts})
 

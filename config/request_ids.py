@@ -1,4 +1,4 @@
-"""The id of the request that this thread answers; every log line and every error carries it."""
+"""The request that this thread answers: its id, which every log line and error carries, and its caller's address."""
 
 import re
 import secrets
@@ -7,6 +7,7 @@ from contextvars import ContextVar
 WELL_FORMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 current: ContextVar[str] = ContextVar("request_id", default="")
+address: ContextVar[str] = ContextVar("address", default="")
 
 
 def accept_or_make(sent: str) -> str:

@@ -1,23 +1,40 @@
 """The routes: one row per resource of the API; pages, health and schema beside them."""
 
-from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 from rest_framework.routers import SimpleRouter
 
+from accounts.api.audit_logs import AuditViewSet
+from accounts.api.keys import KeyViewSet
+from accounts.api.sessions import EntryViewSet, SessionViewSet
+from accounts.api.users import UserViewSet
+from config.admin_site import site
+from library.api.scheduler import SchedulerConfigurationViewSet
 from scheduling.api.runs import RunViewSet
+from scheduling.api.scheduler import SchedulerViewSet
 
+ACCOUNTS = [
+    ("admin", EntryViewSet),
+    ("admin", SessionViewSet),
+    ("admin/users", UserViewSet),
+    ("admin/keys", KeyViewSet),
+    ("admin/audit-logs", AuditViewSet),
+]
 SCHEDULING = [
     ("runs", RunViewSet),
+    ("scheduler", SchedulerViewSet),
 ]
-ROUTES = [*SCHEDULING]
+LIBRARY = [
+    ("scheduler", SchedulerConfigurationViewSet),
+]
+ROUTES = [*ACCOUNTS, *SCHEDULING, *LIBRARY]
 
 router = SimpleRouter(use_regex_path=False)
 for prefix, viewset in ROUTES:
-    router.register(prefix, viewset, basename=prefix.replace("/", "-"))
+    router.register(prefix, viewset, basename=viewset.__name__)
 
 urlpatterns = [
     path("api/", include(router.urls)),
-    path("admin/", admin.site.urls),
+    path("admin/", site.urls),
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
 ]

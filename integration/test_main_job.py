@@ -3,7 +3,6 @@
 And again with every process of the product killed at ten points of the way: the end is the same each time.
 """
 
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,11 +57,12 @@ def swarm(tmp_path_factory: pytest.TempPathFactory, runtimes: dict[int, float]) 
         yield running
 
 
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    daemon = start_qbittorrent(tmp_path_factory.mktemp("client"), name="client")
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[Daemon]:
+    """The user's own client, new for each test: peers remember each other for a while."""
+    daemon = start_qbittorrent(tmp_path / "client", name="client")
     yield daemon
-    daemon.stop()
+    daemon.kill()
 
 
 @pytest.fixture(params=KINDS)
@@ -89,16 +89,6 @@ PeriodicTask.objects.filter(name__in=["download_monitor", "sweep"]).update(inter
     yield product
     print(product.log)
     product.close()
-    _empty(client)
-
-
-def _empty(daemon: Daemon) -> None:
-    from acquisition.clients.qbittorrent import QBittorrentClient
-
-    own = QBittorrentClient(daemon.url, username=daemon.username, password=daemon.password)
-    for row in own.list():
-        own.remove(row.ref, delete_files=True)
-    wait_for(lambda: not own.list(), why="the client is empty")
 
 
 def _torrents(daemon: Daemon) -> list[object]:
@@ -125,10 +115,10 @@ def _check_end(product: Product, client: Daemon) -> None:
     target = root / product.one("select target_path from acquisition_importrecord where status = 'committed'")
     audio = sorted(target.glob("*.mp3"))
     assert len(audio) == 2
-    assert all(os.stat(path).st_nlink == 2 for path in audio), "hardlinked, not copied"
+    assert all(path.stat().st_nlink == 2 for path in audio), "hardlinked, not copied"
     assert (target / "metadata.json").exists()
     assert not (root / ".unabridged").exists(), "nothing is left in staging"
-    assert len([path for path in root.rglob("*.mp3")]) == 4
+    assert len(list(root.rglob("*.mp3"))) == 4
 
 
 def test_a_gap_is_found_downloaded_filed_and_closed(product: Product, client: Daemon) -> None:

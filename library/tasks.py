@@ -6,8 +6,10 @@ from typing import Any
 from django.utils import timezone
 
 from library.services.catalogue import refresh_catalogue
+from library.services.drift import check_drift
 from library.services.gaps import analyze_gaps
 from library.services.importing import import_library
+from library.services.metadata import correct_batch
 from scheduling.services.context import RunContext
 from scheduling.services.registry import job
 
@@ -64,3 +66,18 @@ def author_completion(run: RunContext) -> Mapping[str, Any]:
     ids = list(Author.objects.filter(merged_into=None).values_list("pk", flat=True))
     result = analyze_gaps(now=timezone.now(), run=run, series_ids=[], author_ids=ids, keep_report=False)
     return {"message": f"{result.authors} authors counted."}
+
+
+@job("metadata_full")
+def metadata_full(run: RunContext) -> Mapping[str, Any]:
+    return correct_batch(run=run, new_only=False)
+
+
+@job("metadata_new")
+def metadata_new(run: RunContext) -> Mapping[str, Any]:
+    return correct_batch(run=run, new_only=True)
+
+
+@job("drift_check")
+def drift_check(run: RunContext) -> Mapping[str, Any]:
+    return check_drift(run=run, now=timezone.now())

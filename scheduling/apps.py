@@ -1,5 +1,6 @@
 """The app `scheduling`: when; jobs, their schedules and their runs."""
 
+from importlib import import_module
 from typing import Any
 
 from django.apps import AppConfig
@@ -17,4 +18,6 @@ class SchedulingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        """Register the tasks by name, wherever the product runs."""
+        import_module("scheduling.tasks")
         post_migrate.connect(_after_migrate, sender=self)

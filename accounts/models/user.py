@@ -2,6 +2,7 @@
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.db.models.functions import Lower
 
 from config.constraints import known_values
 
@@ -29,7 +30,11 @@ class User(AbstractUser):
 
     class Meta:
         ordering = ["username"]
-        constraints = [known_values("user", "role", Role.values)]
+        constraints = [
+            known_values("user", "role", Role.values),
+            models.UniqueConstraint(Lower("username"), name="user_name_once"),
+            models.UniqueConstraint(Lower("email"), name="user_email_once"),
+        ]
 
     def has_role(self, role: str) -> bool:
         """Whether this user may do what `role` may."""

@@ -6,6 +6,7 @@ import hmac
 import secrets
 
 from accounts.models import ApiKey, User
+from accounts.services import audit
 from config.errors import ValidationError
 
 PREFIX_LENGTH = 12
@@ -24,6 +25,7 @@ def create_key(
     is_read_only: bool = False,
     expires_at: datetime.datetime | None = None,
     now: datetime.datetime | None = None,
+    actor: User | None = None,
 ) -> tuple[ApiKey, str]:
     """A new key and its text, which cannot be had again."""
     if not name.strip():
@@ -39,6 +41,7 @@ def create_key(
         is_read_only=is_read_only,
         expires_at=expires_at,
     )
+    audit.record("key.created", actor=actor or user, target=row, detail={"user": user.username, "prefix": row.prefix})
     return row, text
 
 
@@ -52,7 +55,9 @@ def find_key(text: str, *, now: datetime.datetime) -> ApiKey | None:
     return row
 
 
-def revoke_key(*, key: ApiKey, now: datetime.datetime) -> ApiKey:
-    ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now)
+def revoke_key(*, key: ApiKey, now: datetime.datetime, actor: User | None = None) -> ApiKey:
+    """From now on the key is refused; doing it again changes nothing."""
+    if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now):
+        audit.record("key.revoked", actor=actor, target=key, detail={"prefix": key.prefix})
     key.refresh_from_db()
     return key

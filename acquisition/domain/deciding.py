@@ -84,7 +84,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The decision on one candidate. `order` is compared from left to right, higher is better; `why` names its parts."""
+    """The decision on one candidate. `order` is compared from left to right, higher is better; `why` names it."""
 
     candidate: Candidate
     rejections: tuple[Rejection, ...] = ()

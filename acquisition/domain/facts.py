@@ -11,7 +11,7 @@ from typing import Any, Protocol
 class DirectFile:
     """A file that can be fetched over HTTP. `sha1` and `md5` are hexadecimal; empty where unknown."""
 
-    url: str
+    url: str = field(repr=False)
     name: str
     size_bytes: int | None = None
     md5: str = ""
@@ -37,8 +37,8 @@ class OfferedRelease:
     grabs: int | None = None
     published_at: datetime.datetime | None = None
     categories: tuple[int, ...] = ()
-    download_url: str = ""
-    magnet_url: str = ""
+    download_url: str = field(default="", repr=False)
+    magnet_url: str = field(default="", repr=False)
     infohash: str = ""
     info_url: str = ""
     authors: tuple[str, ...] = ()
@@ -104,8 +104,8 @@ class IndexerClient(Protocol):
 class Payload:
     """What is handed to a download client: the bytes of a .torrent, a magnet link, or direct files."""
 
-    torrent: bytes = b""
-    magnet_url: str = ""
+    torrent: bytes = field(default=b"", repr=False)
+    magnet_url: str = field(default="", repr=False)
     direct_files: tuple[DirectFile, ...] = ()
 
 

@@ -8,10 +8,11 @@ from acquisition.domain.release_names import ParsedRelease, parse_release
 from library.domain.facts import SeriesPlace
 from library.domain.people import any_same_person, parse_people, surname
 from library.domain.positions import parse_positions
+from library.domain.series_places import place_in_series
 from library.domain.text import fold, fold_german, word_set
 from library.domain.title_parsing import parse_title
 from library.domain.title_words import BUNDLE
-from library.domain.works import judge_works, series_key
+from library.domain.works import judge_works
 
 _STOP = word_set(
     """
@@ -67,15 +68,12 @@ def _in_series(title: str, series: tuple[SeriesPlace, ...]) -> str:
     return title
 
 
-def _places_clash(title: str, wanted: WantedBook) -> str:
-    """Why a place that the release names cannot be the wanted one, or empty text."""
-    parsed = parse_title(title)
-    if not parsed.positions:
-        return ""
+def _places_clash(raw: str, wanted: WantedBook) -> str:
+    """Why a place that the release names in a wanted series cannot be the wanted one, or empty text."""
     for place in wanted.series:
-        positions = parse_positions(place.position)
-        if series_key(place.name) == series_key(parsed.series) and positions and positions != parsed.positions:
-            return f"It is {place.name} {parsed.position}, not {positions.label}."
+        positions, said = parse_positions(place.position), place_in_series(raw, (place.name,))
+        if positions and said and not (positions.parts or said.parts or said.is_range) and positions != said:
+            return f"It is {place.name} {said.label}, not {positions.label}."
     return ""
 
 
@@ -98,8 +96,6 @@ def _judge_reading(title: str, author: str, wanted: WantedBook) -> Identity | No
         return None
     if verdict is False:
         return Identity(False, 0.95, ("The title agrees, the author does not.",))
-    if reason := _places_clash(title, wanted):
-        return Identity(False, 0.97, (reason,))
     if _is_set(title, wanted):
         return Identity(False, 0.9, ("It is a set or part of one, not the book alone.",))
     if verdict is None and wanted_people and len(fold(wanted.title).split()) < 3:
@@ -111,6 +107,13 @@ def _judge_reading(title: str, author: str, wanted: WantedBook) -> Identity | No
 
 def _bag_options(text: str) -> list[list[str]]:
     return [list(dict.fromkeys(fold(text).split())), list(dict.fromkeys(fold_german(text).split()))]
+
+
+def _is_place_after(said: list[str], title: list[str], extra: list[str]) -> bool:
+    """Whether what is left over is a series and number right behind the whole title (`… of.the.Wind.Tideland.1`)."""
+    text, whole = " ".join(said), " ".join(title)
+    tail = text.partition(whole)[2].split() if whole else []
+    return len(title) >= 3 and 1 <= len(extra) <= 4 and extra[-1].isdigit() and extra == tail[-len(extra) :]
 
 
 def _judge_words(raw: str, wanted: WantedBook) -> Identity | None:
@@ -129,6 +132,12 @@ def _judge_words(raw: str, wanted: WantedBook) -> Identity | None:
             rest = [w for w in said if w not in _STOP and w not in _FILLER]
             order = [w for w in rest if w in needed]
             extra = [w for w in rest if w not in needed and w not in names and w not in series]
+            if (
+                extra
+                and _is_place_after(said, wanted_words, extra)
+                and names & set(said) >= set(fold(wanted_people[0]).split())
+            ):
+                extra = []
             if needed and order == needed and not extra:
                 return Identity(True, 0.8, ("Every word is of the title or the author.",))
     return None
@@ -140,6 +149,8 @@ def is_release_of(release: ParsedRelease | str, wanted: WantedBook) -> Identity:
     Title and author must agree; another volume, a part, a set or an adaptation is another thing.
     """
     parsed = parse_release(release) if isinstance(release, str) else release
+    if reason := _places_clash(parsed.raw, wanted):
+        return Identity(False, 0.97, (reason,))
     contradicted: Identity | None = None
     for title, author in parsed.readings:
         identity = _judge_reading(title, author, wanted)

@@ -26,8 +26,8 @@ from acquisition.domain.release_words import (
     YEAR,
 )
 from library.domain.languages import language_code
-from library.domain.people import parse_people
-from library.domain.positions import NO_POSITION, Positions
+from library.domain.people import looks_like_person, parse_people
+from library.domain.positions import NO_POSITION, Positions, parse_positions
 from library.domain.text import fold, straighten
 from library.domain.title_parsing import parse_place, parse_title
 from library.domain.title_words import ABRIDGED, BUNDLE, DRAMATISED, UNABRIDGED
@@ -120,9 +120,10 @@ def _strip_marks(text: str) -> str:
     previous = None
     while previous != text:
         previous = text
-        text = re.sub(
-            rf"(?:\s+-?\s*|\s*,\s*)(?:{NOISE.pattern}|(?:1[5-9]|20)\d\d)\s*$", "", text, flags=re.IGNORECASE
-        ).strip(" -_,")
+        text = re.sub(rf"(?:\s+-?\s*|\s*,\s*)(?:{NOISE.pattern})\s*$", "", text, flags=re.IGNORECASE).strip(" -_,")
+        # A year at the end is the release's; but "George Orwell - 1984" would lose its title.
+        if len(_DASH.split(text)) != 2 or not re.search(r"\s-\s+\d{4}$", text):
+            text = re.sub(r"(?:\s+-?\s*|\s*,\s*)(?:1[5-9]|20)\d\d\s*$", "", text).strip(" -_,")
         if (match := LANGUAGE.search(text)) and match.end() == len(text) and match.start() > 0:
             text = text[: match.start()].strip(" -_,")
     return re.sub(r"\s+", " ", text).strip()
@@ -130,7 +131,7 @@ def _strip_marks(text: str) -> str:
 
 def _narrators(text: str) -> tuple[tuple[str, ...], str]:
     if match := NARRATOR_LABEL.search(text) or NARRATED.search(text):
-        return parse_people(match[1]), f"{text[: match.start()]} {text[match.end() :]}".strip()
+        return parse_people(match[1]), f"{text[: match.start()]} {text[match.end() :].lstrip(')] ')}".strip()
     return (), text
 
 
@@ -142,8 +143,9 @@ def _readings(core: str) -> tuple[tuple[str, str], ...]:
         readings.append((match["title"], match["authors"]))
     if len(pieces) >= 2:
         middle = [p for p in pieces[1:] if not parse_place(p.strip("[]() "), bare_number=True)] or pieces[1:]
-        readings.append((" - ".join(middle), pieces[0]))
-        readings.append((" - ".join(pieces[:-1]), pieces[-1]))
+        by_head, by_tail = (" - ".join(middle), pieces[0]), (" - ".join(pieces[:-1]), pieces[-1])
+        ends_in_name = looks_like_person(pieces[-1]) and not looks_like_person(pieces[0])
+        readings.extend((by_tail, by_head) if ends_in_name else (by_head, by_tail))
         if len(pieces) >= 3:
             readings.extend((piece, pieces[0]) for piece in pieces[1:])
         if ":" in pieces[0]:
@@ -158,8 +160,11 @@ def _finish(release: ParsedRelease, title: str, context: str) -> ParsedRelease:
     places = [piece for piece in _DASH.split(context) if parse_place(piece.strip("[]() "), bare_number=True)]
     place = parse_place(places[0].strip("[]() "), bare_number=True) if places and not parsed.series else None
     positions = parsed.positions or (place.positions if place else NO_POSITION)
+    if not positions and (span := re.search(r"(?<![\d-])(\d{1,3})\s?-\s?(\d{1,3})(?![\d-])", context)):
+        positions = parse_positions(f"{int(span[1])}-{int(span[2])}")
     return replace(
         release,
+        year=None if fold(title) == str(release.year) else release.year,
         series=parsed.series or (place.series if place else ""),
         positions=positions,
         is_pack=positions.is_range or bool(PACK.search(context)) or bool(BUNDLE.search(title)),
@@ -170,9 +175,11 @@ def _finish(release: ParsedRelease, title: str, context: str) -> ParsedRelease:
 @lru_cache(maxsize=32768)
 def parse_release(text: str) -> ParsedRelease:
     """What a release name says. Never raises."""
-    raw = straighten(text)[:MAX_LENGTH]
+    raw = re.sub(r"(?<=\w)_ ", ": ", straighten(text)[:MAX_LENGTH])
     from_irc = IRC.match(raw) is not None
     body = IRC_INFO.sub("", IRC.sub("", USENET_WRAP.sub("", raw)))
+    if (quoted := re.search(r'"([^"]{5,})"', body)) and re.search(r"\byenc\b", body, re.IGNORECASE):
+        body = quoted[1]
     while (shorter := USENET_TAIL.sub("", body)) != body:
         body = shorter
     formats = tuple(dict.fromkeys(found.casefold() for found in FORMAT.findall(body)))
@@ -194,7 +201,9 @@ def parse_release(text: str) -> ParsedRelease:
         content=_content(body, formats, from_irc=from_irc),
         group=group,
     )
-    if match := _MAM.match(body):
+    match = _MAM.match(body)
+    # "(Read by Ray Porter) [M4B]" also has a "by" before a bracket, but inside another.
+    if match and match["title"].count("(") == match["title"].count(")"):
         title, authors = match["title"].strip(), match["authors"].strip()
         release = replace(release, title=title, authors=parse_people(authors), readings=((title, authors),))
         return _finish(release, title, title)

@@ -7,6 +7,7 @@ from acquisition.models.download import (
     ImportRecord,
     ImportStatus,
 )
+from acquisition.models.notification import Notification, NotificationStatus
 from acquisition.models.release import BlocklistEntry, Decision, Release, SearchState
 from acquisition.models.services import ClientKind, DownloadClient, Indexer, IndexerKind
 
@@ -22,6 +23,8 @@ __all__ = [
     "ImportStatus",
     "Indexer",
     "IndexerKind",
+    "Notification",
+    "NotificationStatus",
     "Release",
     "SearchState",
 ]

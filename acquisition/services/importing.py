@@ -207,7 +207,7 @@ def import_root(book: Book) -> LibraryRoot:
     root = marked or near or targets.first()
     if root is None:
         raise PlacingError(
-            "There is no library root to file into. Add one, or give the Audiobookshelf root the local path of its folder.",
+            "There is no library root to file into. Add one, or give the Audiobookshelf root its local path.",
             code="no_root",
         )
     return root

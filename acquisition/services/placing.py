@@ -48,7 +48,7 @@ def root_path(record: ImportRecord) -> Path:
     base = record.root.path
     if not base:
         raise PlacingError(
-            f"The library root {record.root.name} has no local path. Set it to the folder where its files are from here.",
+            f"The library root {record.root.name} has no local path. Set it to where its files are from here.",
             code="root_without_path",
         )
     path = Path(base)

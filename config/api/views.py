@@ -35,12 +35,12 @@ class KernelView(APIView):
 
     `access`      least role by action (default: viewer for GET, moderator for the rest; "none": anybody)
     `tiers`       rate-limit tier by action (default "authenticated")
-    `answers`     serializer of the answer by action (default `serializer_class`)
+    `answers`     serializer of the answer by action (default `serializer_class`; the run where the status is 202)
     `inputs`      serializer of the body by action (default: no body)
     `queries`     serializer of the query parameters by action (default: none; lists have filters besides)
     `statuses`    success status by action (default 201 for create, else 200)
     `lists`       actions that answer a page (`list` always does)
-    `filtersets`, `orderings`   of lists other than `list`; an ordering is (fields, default)
+    `filtersets`, `orderings`   by action; an ordering is (fields, default), and by default the view's own
     """
 
     access: ClassVar[Mapping[str, str]] = {}
@@ -85,7 +85,8 @@ class KernelView(APIView):
         return self.statuses.get(self.verb, 201 if self.verb == "create" else 200)
 
     def answer_class(self) -> Any:
-        return self.answers.get(self.verb, self.serializer_class)
+        default = RunAcceptedSerializer if self.success_status == 202 else self.serializer_class
+        return self.answers.get(self.verb, default)
 
     def input_class(self) -> SerializerClass:
         return self.inputs.get(self.verb, NothingSerializer)
@@ -98,8 +99,7 @@ class KernelView(APIView):
         return self.filtersets.get(self.verb, self.filterset_class if self.verb == "list" else None)
 
     def ordering_for_action(self) -> tuple[Any, Sequence[str]]:
-        own = (self.ordering_fields, self.ordering) if self.verb == "list" else ((), ())
-        return self.orderings.get(self.verb, own)
+        return self.orderings.get(self.verb, (self.ordering_fields, self.ordering))
 
     def order_terms(self, request: Request) -> list[tuple[str, bool]]:
         return StrictOrdering.terms(request, self)

@@ -27,12 +27,16 @@ class CatalogueEntry:
 
 @dataclass(frozen=True, slots=True)
 class Covering:
-    """What one copy covers: positions, the entries it is, and how that is known (a sentence)."""
+    """What one copy covers: positions, the entries it is, and how that is known (a sentence).
+
+    A copy that is of the series but could be any of several entries covers none; `candidates` are those entries.
+    """
 
     held: HeldFacts
     positions: Positions
     entries: tuple[BookId, ...]
     reason: str
+    candidates: tuple[BookId, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ class SeriesCoverage:
         if keyed and not placed and _few_places(keyed):
             return self._covering(held, keyed, "the title agrees")
         if placed:
-            return self._covering(held, self._entries_at(placed), "its place in the series", placed)
+            return self._covering(held, self._entries_meant(held, placed), "its place in the series", placed)
         return self._judged_by_title(held)
 
     def _author_agrees(self, held: HeldFacts) -> bool:
@@ -104,27 +108,54 @@ class SeriesCoverage:
     def _entries_at(self, positions: Positions) -> list[CatalogueEntry]:
         return [entry for entry in self.entries if positions.covers(entry.positions)]
 
+    def _entries_meant(self, held: HeldFacts, positions: Positions) -> list[CatalogueEntry]:
+        """The entries at a place; of two books at one place, the one whose title the copy has."""
+        there = self._entries_at(positions)
+        if len(there) < 2 or positions.is_range:
+            return there
+        titled = [entry for entry in there if fold(entry.title) in fold(held.title)]
+        return titled or there
+
     def _judged_by_title(self, held: HeldFacts) -> Covering | None:
         author = self.authors[0] if self.authors else ""
         judged = [(judge_works(*sorted((held.title, e.title)), author=author), e) for e in self.entries]
         same = [(judgement.certainty, entry) for judgement, entry in judged if judgement.same]
         if not same:
-            return None
+            return self._cut_at_colon(held)
         best = max(certainty for certainty, _ in same)
         entries = [entry for certainty, entry in same if certainty == best]
-        # Equally good for several places ("The Land" for five books): nobody can say which, so it covers none.
-        return self._covering(held, entries, "the title agrees") if _one_place(entries) else None
+        if _one_place(entries):
+            return self._covering(held, entries, "the title agrees")
+        # Equally good for several places (a title cut at its colon): nobody can say which, so it covers none.
+        candidates = tuple(entry.book_id for entry in entries)
+        return Covering(held, NO_POSITION, (), "the title fits several", candidates)
+
+    def _cut_at_colon(self, held: HeldFacts) -> Covering | None:
+        """`Y` for `Y: The Last Man, Vol. 3`: the title of several entries, cut at the colon by some program."""
+        cut = [
+            e.book_id for e in self.entries if ":" in e.title and fold(e.title.partition(":")[0]) == fold(held.title)
+        ]
+        return (
+            Covering(held, NO_POSITION, (), "the title fits several", tuple(cut)) if fold(held.title) and cut else None
+        )
+
+    def _at_own_places(self, entries: tuple[CatalogueEntry, ...]) -> tuple[CatalogueEntry, ...]:
+        """A catalogue may list one book at two places. It is both, but for a place that another book claims too."""
+        if _one_place(entries):
+            return entries
+        keys = {title_key(entry.title) for entry in entries}
+        claimed = {entry.positions for entry in self.entries if title_key(entry.title) not in keys}
+        return tuple(entry for entry in entries if entry.positions not in claimed) or entries
 
     def _covering(
         self, held: HeldFacts, entries: Iterable[CatalogueEntry], reason: str, positions: Positions = NO_POSITION
     ) -> Covering:
-        # A catalogue may list one book at two places ("One, Two, Buckle My Shoe" as 22 and 23): the copy is both.
         found = {entry.book_id: entry for entry in entries}
         for entry in tuple(found.values()):
             same = self._by_key[title_key(entry.title)]
-            if _few_places(same):
+            if len({other.positions for other in same}) == 2:
                 found.update((other.book_id, other) for other in same)
-        entries = tuple(found.values())
+        entries = self._at_own_places(tuple(found.values()))
         for entry in entries:
             positions = positions.union(entry.positions)
         return Covering(held, positions, tuple(entry.book_id for entry in entries), reason)

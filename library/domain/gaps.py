@@ -43,6 +43,7 @@ class Reason(StrEnum):
     EXCLUDED = "excluded"
     NOT_FOLLOWED = "not_followed"
     NO_POSITION = "no_position"
+    UNCLEAR = "unclear"
 
 
 class SeriesStatus(StrEnum):
@@ -173,6 +174,7 @@ class _Shelf:
     good: tuple[Covering, ...]
     faulty: tuple[tuple[Covering, Reason, str], ...]
     covered: Positions
+    unclear: dict[BookId, str]
 
     def owner_of(self, entry: EntryFacts) -> Covering | None:
         return next((c for c in self.good if entry.book_id in c.entries and not _is_wider(c, entry)), None)
@@ -196,10 +198,14 @@ def _judge_shelf(series: SeriesFacts, held: Iterable[HeldFacts], preference: Pre
     coverage = SeriesCoverage(series.name, series.authors, entries, series.aliases)
     good: list[Covering] = []
     faulty: list[tuple[Covering, Reason, str]] = []
+    unclear: list[Covering] = []
     covered = NO_POSITION
     for copy in held:
         covering = coverage.judge(copy)
         if covering is None:
+            continue
+        if covering.candidates:
+            unclear.append(covering)
             continue
         fault = find_fault(copy, preference)
         if fault:
@@ -207,7 +213,28 @@ def _judge_shelf(series: SeriesFacts, held: Iterable[HeldFacts], preference: Pre
         else:
             good.append(covering)
             covered = covered.union(covering.positions)
-    return _Shelf(tuple(good), tuple(faulty), covered)
+    return _Shelf(tuple(good), tuple(faulty), covered, _find_unclear(entries, unclear, covered))
+
+
+def _find_unclear(
+    entries: Iterable[CatalogueEntry], copies: Iterable[Covering], covered: Positions
+) -> dict[BookId, str]:
+    """Entries that are rather owned than not, with the title of a copy that may be them.
+
+    Copies whose title fits several entries ("Tideland" for "Tideland: Ebb" and "Tideland: Neap") cannot be told apart.
+    Where they are at least half as many as the open entries that they fit, each of these is as likely owned as missing:
+    to claim a gap would be wrong every other time, so a person is asked.
+    """
+    places = {entry.book_id: entry.positions for entry in entries}
+    groups: dict[tuple[BookId, ...], list[Covering]] = {}
+    for copy in copies:
+        groups.setdefault(copy.candidates, []).append(copy)
+    unclear: dict[BookId, str] = {}
+    for candidates, fitting in groups.items():
+        still_open = [book_id for book_id in candidates if not covered.covers(places[book_id])]
+        if 2 * len(fitting) >= len({places[book_id] for book_id in still_open}):
+            unclear.update((book_id, fitting[0].held.title) for book_id in still_open)
+    return unclear
 
 
 def _reason(
@@ -228,6 +255,8 @@ def _reason(
         return Reason.UPCOMING, f"upcoming{when}", ""
     if fault := shelf.fault_of(entry, positions):
         return *fault, ""
+    if entry.book_id in shelf.unclear:
+        return Reason.UNCLEAR, f'perhaps owned as "{shelf.unclear[entry.book_id]}"', ""
     if not follow.follows(entry.release_date):
         return Reason.NOT_FOLLOWED, "not followed", ""
     if not positions:

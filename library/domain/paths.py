@@ -27,7 +27,7 @@ from library.domain.path_words import (
     TRAILING_PLACE,
     TRAILING_YEAR,
 )
-from library.domain.people import parse_people, person_key, same_person
+from library.domain.people import looks_like_person, parse_people, person_key, same_person
 from library.domain.positions import parse_positions
 from library.domain.text import compact, fold, straighten
 from library.domain.title_parsing import parse_place, parse_title
@@ -77,7 +77,7 @@ class _Folder:
 
 
 def _components(path: str) -> list[str]:
-    parts = [straighten(part) for part in re.split(r"[/\\]+", path[-_MAX_LENGTH:])]
+    parts = [re.sub(r"(?<=\w)_ ", ": ", straighten(part)) for part in re.split(r"[/\\]+", path[-_MAX_LENGTH:])]
     return [part for part in parts if part and part not in {".", ".."} and not re.fullmatch(r"[A-Za-z]:", part)]
 
 
@@ -151,7 +151,8 @@ def _take_marks(folder: _Folder) -> None:
             folder.year = folder.year or int(match[1])
             text = f"{text[: match.start()]} {text[match.end() :]}"
     text = re.sub(r"\s+", " ", text).strip(" -_,")
-    if had_technical and (match := _GROUP_END.search(text)) and match.start() and len(match[1].split()) <= 3:
+    match = _GROUP_END.search(text) if had_technical else None
+    if match and match.start() and len(match[1].split()) <= 3 and not NOISE_GROUP.match(match[1].strip()):
         folder.narrators = folder.narrators or parse_people(match[1])  # "(Dufris) 192k": who reads stands before how
         text = text[: match.start()]
     folder.text = text
@@ -225,7 +226,7 @@ def _take_place(folder: _Folder, *, in_series: bool, loose: bool) -> None:
         number = match[1] or match[2] or match[3]
         labelled = match[1] is not None or match[2] is not None
         spaced = match[4].strip() == ""
-        padded = number.startswith("0") or "." in number
+        padded = number.startswith("0") or ("." in number and (in_series or loose))  # not "4.50 from Paddington"
         if (
             labelled
             or padded
@@ -325,15 +326,23 @@ def parse_path(path: str, *, file: str = "") -> ParsedPath:
     parts = _book_parts(path) or _book_parts(file)
     if not parts:
         return ParsedPath()
+    while len(parts) > 2 and fold(parts[0]) in {"audiobooks", "audiobook", "audio books", "my audiobooks"}:
+        parts = parts[1:]
     while len(parts) > 1 and (fold(parts[0]) in GENRE_FOLDERS or (len(parts) == 2 and fold(parts[0]) in ROOT_FOLDERS)):
         parts = parts[1:]
     if len(parts) == 1 or _FULL_NAME.match(parts[-1]):
         return _single(parts[-1])  # "Author - [Series 01] - Title" says all that folders above could say
     author, series, dashed = _known_parts(parts)
+    if len(parts) > 3 and not looks_like_person(author) and looks_like_person(parts[-4]):
+        author = parts[-4]  # Author/Universe/Series/Title
     authors = parse_people(author) or (author,)
     folder = _read_folder(parts[-1], authors, series, loose=dashed)
-    if series and parse_title(series).position and not folder.position:
-        series = series.strip()
+    if series and not folder.position and re.match(r"\D", folder.text) and (only := ONLY_PLACE.match(folder.text)):
+        folder.position = parse_positions(only[1]).label  # "Book 11" is all that the folder says
+    if not series and not folder.series:
+        parsed = parse_title(folder.text)
+        if parsed.series and parsed.position and not parsed.number_in_title:
+            folder.series, folder.position, folder.text = parsed.series, parsed.position, parsed.title
     named = folder.series if folder.series and not series else series
     if folder.series and compact(folder.series) == compact(series):
         named = series

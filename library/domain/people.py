@@ -22,7 +22,7 @@ from library.domain.name_words import (
 from library.domain.text import clean, compact, fold, fold_german, is_latin
 
 _LEAD_IN = re.compile(
-    r"^(?:(?:written|read|narrated|performed|translated|edited|illustrated|adapted|told|created)\s+(?:and\s+\w+\s+)?by"
+    r"^(?:(?:written|read|narrated|performed|translated|edited|illustrated|adapted|told|created)\s+(?:and\s+\w+\s+)?by\s*:?"
     r"|by|with|authors?\s*:|narrators?\s*:|gelesen von|erz[äa]hlt von|von(?=\s+[^,\s]+\s+[^,\s]+$)|lu par|narrado por|"
     r"le[íi]do por|letto da)\s+",
     re.IGNORECASE,
@@ -245,6 +245,9 @@ def person_key(name: str) -> str:
     return " ".join(merged)
 
 
+_FAMILY_ARTICLES = frozenset({"le", "la", "du", "des", "del", "della"})
+
+
 def sort_name(name: str) -> str:
     """The name as a shelf sorts it: `Tolkien, J.R.R.`; particles stay with the given name (`Goethe, Johann von`)."""
     people = parse_people(name)
@@ -255,7 +258,12 @@ def sort_name(name: str) -> str:
         tail = " " + parts.pop()
     if len(parts) < 2 or _is_organisation(display) or not is_latin(display) or fold(parts[-2]) in {"of", "the"}:
         return display
-    return f"{parts[-1]}, {' '.join(parts[:-1])}{tail}"
+    family = 1
+    if len(parts) > 2 and (
+        parts[-2] in _FAMILY_ARTICLES or (parts[-2].istitle() and fold(parts[-2]) in SURNAME_PREFIXES)
+    ):
+        family = 2  # "Le Guin" and "le Carré" are whole names; "von" and "de" are not
+    return f"{' '.join(parts[-family:])}, {' '.join(parts[:-family])}{tail}"
 
 
 def surname(name: str) -> str:
@@ -346,6 +354,15 @@ def same_person(a: str, b: str) -> bool:
         return True
     german = fold_german(people[0][0]).split(), fold_german(people[1][0]).split()
     return _same_words(words[0], german[1]) or _same_words(german[0], words[1])
+
+
+def looks_like_person(text: str) -> bool:
+    """Whether a text is rather a person's name than a title or series: two to four words, the first a given name."""
+    parts = text.split()
+    if re.fullmatch(r"[^,\d]+,\s*[^,\d]+", text) and _is_given(text.split(",")[1].split()[0]):
+        return True
+    plain = 2 <= len(parts) <= 4 and not any(c.isdigit() for c in text)
+    return plain and (_is_given(parts[0]) or fold(parts[0]) in NICKNAMES) and fold(parts[-1]) not in PARTICLES
 
 
 def any_same_person(a: tuple[str, ...], b: tuple[str, ...]) -> bool:

@@ -30,7 +30,7 @@ def _patterns(name: str) -> tuple[re.Pattern[str], ...]:
     labelled = rf"{before}\s*[,:-]?\s*(?:{LABEL}\b\.?\s*#?|#)\s*({_RANGE}){after}"
     reversed_ = rf"\b{LABEL}\b\.?\s*({_RANGE})\s+(?:of|in)\s+(?:the\s+)?{core}\b"
     bare = rf"^(?:the\s+)?{core}{_KIND}\s*[,:-]?\s+(\d{{1,3}}(?:\.\d{{1,2}})?)(?=\s*(?:$|:|\s-\s|\(|-\s))"
-    tail = rf"(?:\s-\s|:\s|\()(?:the\s+)?{core}{_KIND}\s+(\d{{1,3}}(?:\.\d{{1,2}})?)\s*\)?$"
+    tail = rf"(?:\s-\s|:\s|[(\[])(?:the\s+)?{core}{_KIND}\s+(\d{{1,3}}(?:\.\d{{1,2}})?)(?=\s*\)?$|\s-\s|\]|\s*:\s)"
     return tuple(re.compile(pattern, re.IGNORECASE) for pattern in (labelled, reversed_, bare, tail))
 
 

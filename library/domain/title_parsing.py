@@ -51,13 +51,14 @@ _FROM_SERIES = re.compile(
     re.IGNORECASE,
 )
 _BARE_NUMBER = re.compile(rf"^(.*\D)\s+({_DIGITS}(?:\s*-\s*{_DIGITS})?)\s*$")
+_ROMAN_NUMBER = re.compile(r"^(.*\S\s\S.*)\s+([IVX]{1,5})$")
 _COLLECTIVE = re.compile(
     r"^(?!an?\s)(?=\S+\s).*\b(?:series|saga|cycle|trilogy|duology|quartet|collection|chronicles|sequence)$", re.I
 )
 # "Apollo 13", "Area 51": what a number after such a word says is no place in a series.
 _NUMBERED_THINGS = word_set(
     """
-    apollo area article room route flight chapter act scene number no channel district psalm section level day days
+    apollo area article war room route flight chapter act scene number no channel district psalm section level day days
     hour hours platform apartment top of the and in at for to under over on plan class unit ward block cell bus
     train team formula code agent studio highway catch summer season seasons version size age about than by from
     with lot season league king kings pope henry richard louis edward george world terminal stage step phase sector
@@ -133,6 +134,8 @@ def parse_place(text: str, *, bare_number: bool = False) -> Place | None:
             return Place(_tidy_series(match[1]), positions)
     if bare_number and (match := _BARE_NUMBER.match(text)) and _may_be_numbered(match[1]) and _tidy_series(match[1]):
         return Place(_tidy_series(match[1]), parse_positions(match[2]))
+    if bare_number and (match := _ROMAN_NUMBER.match(text)) and _may_be_numbered(match[1]) and _tidy_series(match[1]):
+        return Place(_tidy_series(match[1]), parse_positions(match[2]))
     return None
 
 
@@ -188,7 +191,15 @@ def _take_brackets(reading: _Reading) -> None:
     if (match := _GROUP_AT_START.match(reading.text)) and _take_group(reading, match[1], trailing=False):
         reading.text = reading.text[match.end() :]
     # Format and edition in the middle: "Mistress! (Light Novel), Vol. 2".
-    reading.text = _GROUP.sub(lambda m: "" if NOISE_GROUP.match(m[1].strip()) else m[0], reading.text) or reading.text
+    reading.text = _GROUP.sub(lambda m: _middle_group(reading, m), reading.text) or reading.text
+
+
+def _middle_group(reading: _Reading, match: re.Match[str]) -> str:
+    content = match[1].strip()
+    part = _PART_ONLY.match(content) or _N_OF_M.match(content)
+    if part and reading.part is None:
+        reading.part = _part(part[1], part[2])
+    return "" if part or NOISE_GROUP.match(content) else match[0]
 
 
 def _take_noise_tail(reading: _Reading) -> None:
@@ -222,7 +233,7 @@ def _take_series_tail(reading: _Reading) -> None:
         head, found, tail = reading.text.rpartition(separator)
         if not found or not head.strip():
             continue
-        place = parse_place(tail, bare_number=separator == " - " and len(tail.split()) >= 3)
+        place = parse_place(tail, bare_number=separator in (" - ", ": ") and len(tail.split()) >= 3)
         if separator == ": " and "#" in tail and not re.search(r"[,:]\s*#", tail):
             continue  # "Batman: The Dark Knight Returns #1" is issue 1 of the whole
         if place is None or (separator in (", ", ". ") and not _OF_SERIES.match(tail.strip())):
@@ -277,7 +288,7 @@ def _take_label_head(reading: _Reading) -> None:
 
 def _may_be_numbered(name: str) -> bool:
     words = fold(name).split()
-    return bool(words) and words[-1] not in _NUMBERED_THINGS and not words[-1].isdigit()
+    return 0 < len(words) <= 9 and words[-1] not in _NUMBERED_THINGS and not words[-1].isdigit()
 
 
 def _number_means_place(name: str, number: str) -> bool:
@@ -342,9 +353,10 @@ def _read(text: str, known_series: tuple[str, ...]) -> _Reading:
 
 def _without_author(text: str, author: str) -> str:
     """`Rainbow Six - Tom Clancy` and `Tom Clancy - Rainbow Six` are Rainbow Six by Tom Clancy."""
-    if not author or len(fold(author)) < 4:
+    said = straighten(author)
+    if len(said) < 4 or said.casefold() not in text.casefold():  # the cheap test first: patterns of names cost most
         return text
-    name = re.escape(straighten(author))
+    name = re.escape(said)
     for pattern in (rf"^{name}\s*(?:-|:)\s+(?=\S)", rf"(?<=\S)\s+(?:-|by)\s+{name}$"):
         text = re.sub(pattern, "", text, flags=re.IGNORECASE)
     return text

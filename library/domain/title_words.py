@@ -40,7 +40,7 @@ NOISE_TAIL = re.compile(
     re.IGNORECASE,
 )
 EDITION_TAIL = re.compile(
-    r"[\s,:-]+(?:the\s+)?(?:\d{1,3}(?:st|nd|rd|th)|(?:(?:\d{1,3}(?:st|nd|rd|th)|tenth|twentieth|twenty-fifth|"
+    r"[\s,:-]+(?:the\s+)?(?:special\s+|deluxe\s+)?(?:\d{1,3}(?:st|nd|rd|th)|(?:(?:\d{1,3}(?:st|nd|rd|th)|tenth|twentieth|twenty-fifth|"
     r"thirtieth|fiftieth|hundredth|golden|silver)\s+)?(?:anniversary(?:\s+(?:special|deluxe|collector'?s))?|special|deluxe|collector'?s|definitive|revised|updated|expanded|enhanced|"
     r"author'?s preferred|author'?s definitive|uncut|movie tie-in|international|"
     r"illustrated|annotated|centenary|centennial|amazonclassics|young readers?'?))\s+(?:edition|version|text)\s*$",

@@ -36,6 +36,8 @@ class Judgement:
 
 def _without_article(folded: str) -> str:
     for article in _ARTICLES:
+        if article == "a " and folded[3:4] == " ":
+            continue  # "A.B.C. Murders" begins with a letter, not with an article
         if folded.startswith(article) and len(folded) > len(article):
             return folded[len(article) :]
     return folded
@@ -83,7 +85,7 @@ def _face(title: str, author: str) -> _Face:
     text = parsed.title
     if parsed.part:
         text = without_part(text)
-    if author:
+    if author and straighten(author).casefold() in text.casefold():
         name = re.escape(straighten(author))
         text = re.sub(rf"^{name}'s?\s+(?=\S)|\s+of\s+{name}(?=$|\s*[:(])", "", text, flags=re.IGNORECASE)
     pieces = _SUBTITLE_AT.split(text, maxsplit=1)

@@ -59,6 +59,9 @@ class Book(models.Model):
     authors = models.ManyToManyField(Author, through="library.BookAuthor", related_name="books")
     narrators = models.ManyToManyField(Narrator, through="library.BookNarrator", related_name="books")
     metadata_checked_at = models.DateTimeField(null=True, blank=True)
+    corrected_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its fields were last compared with the providers."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

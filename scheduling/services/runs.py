@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from celery import current_app
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
 from accounts.models import User
 from config.errors import ConflictError, NotFoundError, UnabridgedError
@@ -24,6 +26,7 @@ from scheduling.services.context import RunCancelled, RunContext, count_attempt
 from scheduling.services.registry import HANDLERS
 
 logger = logging.getLogger(__name__)
+EXECUTE_TASK = "scheduling.tasks.execute"  # by name: services do not know the tasks above them
 HEARTBEAT_SECONDS = 15
 SILENT_AFTER = datetime.timedelta(seconds=90)
 RESEND_AFTER = datetime.timedelta(seconds=60)
@@ -61,12 +64,10 @@ def request_run(
 
 def send_run(run_id: int) -> None:
     """Put the hint into the queue. A broker that is down is not an error here: the sweep sends it again."""
-    from scheduling.tasks import execute
-
     try:
         prepare_queue()
-        execute.delay(run_id=run_id)
-    except (OSError, execute.OperationalError):
+        current_app.tasks[EXECUTE_TASK].delay(run_id=run_id)
+    except (OSError, OperationalError):
         logger.warning("The queue cannot be reached; run %s waits for the next sweep.", run_id)
 
 

@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,8 @@ class Command(BaseCommand):
             self._check_port(options["host"], options["port"])
         password = self._prepare(options) if options["first_run"] else None
         prepare_queue()
+        with suppress(OSError):
+            Path(str(settings.STATIC_ROOT)).mkdir(exist_ok=True)
         if "worker" in parts and not settings.REDIS_URL:
             recover_runs(now=timezone.now(), all_running=True)
         children = [self._child(part, options) for part in parts]
@@ -113,8 +116,9 @@ class Command(BaseCommand):
 
     def _child(self, part: str, options: Mapping[str, Any]) -> Child:
         worker = [
-            "-m", "celery", "--quiet", "-A", "config", "worker", "--pool", "threads", "--concurrency", str(settings.WORKER_CONCURRENCY),
-            "--loglevel", settings.LOG_LEVEL, "--without-gossip", "--without-mingle", "--without-heartbeat",
+            "-m", "celery", "--quiet", "-A", "config", "worker", "--pool", "threads",
+            "--concurrency", str(settings.WORKER_CONCURRENCY), "--loglevel", settings.LOG_LEVEL,
+            "--without-gossip", "--without-mingle", "--without-heartbeat",
         ]  # fmt: skip
         commands = {
             "web": [

@@ -137,8 +137,21 @@ def test_completion_is_floored() -> None:
 
 
 def test_a_bare_series_name_does_not_cover_every_book_named_after_it() -> None:
+    titles = ("Ebb", "Neap", "Spring", "Slack")
+    series = tideland(*(EntryFacts(n, f"Tideland: {title}", str(n)) for n, title in enumerate(titles, start=1)))
+    assert find_series_gaps(series, [held("Tideland")]).missing_positions == ("1", "2", "3", "4")
+
+
+def test_what_is_rather_owned_than_not_is_asked_not_claimed() -> None:
     series = tideland(EntryFacts(1, "Tideland: Ebb", "1"), EntryFacts(2, "Tideland: Neap", "2"))
-    assert find_series_gaps(series, [held("Tideland")]).missing_positions == ("1", "2")
+    report = find_series_gaps(series, [held("Tideland")])
+    assert [row.text for row in report.rows] == ['perhaps owned as "Tideland"'] * 2
+    assert (report.gaps, report.covered, report.counted) == ((), 0, 2)
+
+
+def test_a_book_does_not_cover_a_second_place_that_another_book_holds() -> None:
+    entries = (EntryFacts(1, "Ebb", "1"), EntryFacts(2, "Ebb", "2"), EntryFacts(3, "Neap", "2"))
+    assert find_series_gaps(tideland(*entries), [held("Ebb")]).missing_positions == ("2",)
 
 
 def test_one_book_listed_at_two_places_is_owned_at_both() -> None:

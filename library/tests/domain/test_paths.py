@@ -49,6 +49,15 @@ READ = [
         "Paul Ash/Tideland/Tideland #2 - Saltmarsh/Paul Ash - Saltmarsh.m4b",
         ParsedPath("Saltmarsh", ASH, "Tideland", "2"),
     ),
+    ("Paul Ash/Tideland/Book 11", ParsedPath("Book 11", ASH, "Tideland", "11")),
+    ("Paul Ash/The Wide Shore/Tideland/02 Saltmarsh", ParsedPath("Saltmarsh", ASH, "Tideland", "2")),
+    ("Paul Ash/Saltmarsh - Tideland, Book 2", ParsedPath("Saltmarsh", ASH, "Tideland", "2")),
+    ("Paul Ash/Paul Ash - 7.15 to Dover", ParsedPath("7.15 to Dover", ASH)),
+    ("Audiobooks/Paul Ash/Saltmarsh", ParsedPath("Saltmarsh", ASH)),
+    (
+        "Paul Ash/Tideland/03 - Neap (1966) (Unabridged) [MP3 64kbps]",
+        ParsedPath("Neap", ASH, "Tideland", "3", year=1966, is_abridged=False),
+    ),
     ("", ParsedPath()),
     ("/", ParsedPath()),
 ]

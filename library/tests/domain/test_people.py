@@ -17,6 +17,7 @@ CREDITS = [
     ("Benedict of Melk, Saint", ["Saint Benedict of Melk"]),
     ("Read by Imogen Wren", ["Imogen Wren"]),
     ("written by Paul Ash", ["Paul Ash"]),
+    ("Narrated by: Imogen Wren, Paul Ash", ["Imogen Wren", "Paul Ash"]),
     ("Gelesen von Klara Arnheim", ["Klara Arnheim"]),
     ("Imogen Wren (Narrator), Paul Ash (Translator)", ["Imogen Wren", "Paul Ash"]),
     ("Paul Ash - foreword", ["Paul Ash"]),
@@ -95,6 +96,8 @@ SORTED = [
     ("Edward Marsh Jr.", "Marsh, Edward Jr."),
     ("Homer", "Homer"),
     ("Benedict of Melk", "Benedict of Melk"),
+    ("Orla P. Le Brun", "Le Brun, Orla P."),
+    ("Klara von Arnheim", "Arnheim, Klara von"),
     ("王 明", "王 明"),
 ]
 

@@ -34,6 +34,11 @@ READ = [
     ("Saltmarsh: A History of the Tides in Nine Chapters", "Saltmarsh", "", ""),
     ("Tales of the Weir (Tales of the Weir, #1)", "Tales of the Weir", "Tales of the Weir", "1"),
     ("Cold Harbour, Part 2 (Tideland, #4)", "Cold Harbour, Part 2", "Tideland", "4"),
+    ("Saltmarsh: The Wide Shore 2", "Saltmarsh", "The Wide Shore", "2"),
+    ("Saltmarsh: The Wide Shore II", "Saltmarsh", "The Wide Shore", "2"),
+    ("Saltmarsh (1 of 6) [Dramatized Adaptation]: The Wide Shore 2", "Saltmarsh", "The Wide Shore", "2"),
+    ("Saltmarsh: Special 20th Anniversary Edition", "Saltmarsh", "", ""),
+    ("Fens in Flood: The Untold Tale of World War II", "Fens in Flood: The Untold Tale of World War II", "", ""),
 ]
 
 

@@ -1,0 +1,99 @@
+"""The web interface: Django's admin with the product's name, a front page of its own, and models grouped by use.
+
+It knows no app. An app registers its models with `@admin.register(Model, site=site)`, further pages with
+`site.add_page`, and one of them gives the front page what it shows with `site.set_front`.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest, HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import NoReverseMatch, URLPattern, URLResolver, path, reverse
+
+SHELF = "The shelf"
+GETTING = "Getting books"
+SOURCES = "Where books come from"
+WORK = "Work"
+PEOPLE = "People and settings"
+BEHIND = "Behind the scenes"
+SECTIONS = (SHELF, GETTING, SOURCES, WORK, PEOPLE, BEHIND)
+
+View = Callable[..., HttpResponseBase]
+Front = Callable[[HttpRequest], dict[str, Any]]
+
+
+class UnabridgedSite(AdminSite):
+    """The admin site of the product."""
+
+    site_header = "Unabridged"
+    site_title = "Unabridged"
+    index_title = "Overview"
+    index_template = "admin/dashboard.html"
+    empty_value_display = "–"
+    site_url = None
+
+    def __init__(self, name: str = "admin") -> None:
+        super().__init__(name)
+        self._pages: list[URLPattern] = []
+        self._front: Front = lambda request: {}
+
+    def add_page(self, route: str, view: View, *, name: str) -> None:
+        """A page beside those of the models; only people who may enter the admin reach it."""
+        self._pages.append(path(route, self.admin_view(view), name=name))
+
+    def set_front(self, build: Front) -> None:
+        """What the front page shows, as a template context."""
+        self._front = build
+
+    def get_urls(self) -> list[URLResolver | URLPattern]:
+        return [*self._pages, *super().get_urls()]
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        return super().index(request, extra_context={**self._front(request), **(extra_context or {})})
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        return {**super().each_context(request), "main_pages": self._main_pages(request)}
+
+    def _main_pages(self, request: HttpRequest) -> list[dict[str, Any]]:
+        """The links in the header: the front page, and the models that ask for a place there."""
+        pinned = sorted(
+            (model_admin.pin, model)
+            for model, model_admin in self._registry.items()
+            if getattr(model_admin, "pin", None) and model_admin.has_module_permission(request)
+        ) if request.user.is_authenticated else []  # fmt: skip
+        pages = [{"label": self.index_title, "url": reverse("admin:index")}]
+        for _, model in pinned:
+            meta = model._meta
+            try:
+                url = reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
+            except NoReverseMatch:
+                continue
+            pages.append({"label": str(meta.verbose_name_plural).capitalize(), "url": url})
+        here = max((page["url"] for page in pages if request.path.startswith(page["url"])), key=len, default="")
+        return [{**page, "is_here": page["url"] == here} for page in pages]
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """Models under headings that say what they are for, instead of the app that holds them."""
+        if app_label:
+            return super().get_app_list(request, app_label)
+        found: dict[str, list[Any]] = {section: [] for section in SECTIONS}
+        for app in self._build_app_dict(request).values():
+            for entry in app["models"]:
+                model_admin = self._registry[entry["model"]]
+                found[getattr(model_admin, "section", BEHIND)].append((getattr(model_admin, "order", 50), entry))
+        return [
+            {
+                "name": section,
+                "app_label": section.lower().replace(" ", "-"),
+                "app_url": reverse("admin:index"),
+                "has_module_perms": True,
+                "models": [entry for _, entry in sorted(rows, key=lambda row: (row[0], row[1]["name"]))],
+            }
+            for section, rows in found.items()
+            if rows
+        ]
+
+
+site = UnabridgedSite()
