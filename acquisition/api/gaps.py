@@ -7,7 +7,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from acquisition.services.auditing import audit
+from accounts.services.audit import record
 from acquisition.services.gap_acquiring import (
     DEFAULT_DOWNLOADS,
     MOST_DOWNLOADS,
@@ -87,5 +87,5 @@ class GapAcquisitionViewSet(OperationsViewSet):
     def reset_state(self, request: Request) -> Response:
         """Forget search attempts and back-off, so that everything may be searched for at once."""
         forgotten = forget_searches()
-        audit("gaps.state_reset", user=request.user, detail=forgotten)
+        record("gaps.state_reset", actor=request.user, detail=forgotten)
         return self.answer(forgotten)
