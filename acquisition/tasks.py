@@ -6,6 +6,7 @@ from typing import Any
 from django.utils import timezone
 
 from acquisition.services.acquiring import search_wanted
+from acquisition.services.gap_acquiring import acquire_gaps
 from acquisition.services.importing import import_download
 from acquisition.services.monitoring import monitor_downloads, remove_seeded, sweep_retries, transfer
 from scheduling.services.context import RunContext
@@ -34,4 +35,6 @@ def retry_sweep(run: RunContext) -> Mapping[str, Any]:
 
 @job("wanted_search")
 def wanted_search(run: RunContext) -> Mapping[str, Any]:
+    if run.params.get("gaps"):
+        return acquire_gaps(run=run)
     return search_wanted(run=run)

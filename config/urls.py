@@ -8,6 +8,10 @@ from accounts.api.audit_logs import AuditViewSet
 from accounts.api.keys import KeyViewSet
 from accounts.api.sessions import EntryViewSet, SessionViewSet
 from accounts.api.users import UserViewSet
+from acquisition.api.downloads import DownloadViewSet
+from acquisition.api.gaps import GapAcquisitionViewSet
+from acquisition.api.settings import SettingsViewSet
+from acquisition.api.system import FiguresViewSet, WorkViewSet
 from config.admin_site import site
 from library.api.scheduler import SchedulerConfigurationViewSet
 from scheduling.api.runs import RunViewSet
@@ -27,7 +31,14 @@ SCHEDULING = [
 LIBRARY = [
     ("scheduler", SchedulerConfigurationViewSet),
 ]
-ROUTES = [*ACCOUNTS, *SCHEDULING, *LIBRARY]
+ACQUISITION = [
+    ("downloads", DownloadViewSet),
+    ("gaps", GapAcquisitionViewSet),
+    ("system", FiguresViewSet),
+    ("system", SettingsViewSet),
+    ("system", WorkViewSet),
+]
+ROUTES = [*ACCOUNTS, *SCHEDULING, *LIBRARY, *ACQUISITION]
 
 router = SimpleRouter(use_regex_path=False)
 for prefix, viewset in ROUTES:

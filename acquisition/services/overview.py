@@ -82,9 +82,7 @@ def _download_notices() -> list[Notice]:
     found = []
     blocked = Download.objects.filter(status="blocked").order_by("status_at")
     for row in blocked[:5]:
-        found.append(
-            Notice(f"blocked_{row.pk}", f"“{row.title}” waits for you: {row.error_message}", DOWNLOAD, row.pk)
-        )
+        found.append(Notice(f"blocked_{row.pk}", f"“{row.title}” waits for you: {row.error_message}", DOWNLOAD, row.pk))
     if (number := blocked.count()) > 5:
         found.append(
             Notice("blocked_downloads", f"{number} downloads wait for you.", DOWNLOAD, query="status__exact=blocked")

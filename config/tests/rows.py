@@ -12,6 +12,7 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.models import Role, User
+from acquisition.tests.api.rows import ROWS as ACQUISITION
 from config.api.endpoints import Endpoint
 from scheduling.models import Run
 
@@ -30,6 +31,7 @@ ROWS: dict[str, Callable[[int], str | None]] = {
     "/api/scheduler/execution-history/{task_name}/": make_run,
     "/api/scheduler/tasks/": nothing,
     "/api/scheduler/upcoming-tasks/": nothing,
+    **ACQUISITION,
 }
 
 
