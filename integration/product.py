@@ -55,9 +55,9 @@ class Product:
             with psycopg.connect(f"{POSTGRES}/postgres", autocommit=True) as connection:
                 connection.execute(f'create database "{self.database}"{source}')
         elif self.template:
-            with sqlite3.connect(self.template.folder / DATABASE) as source_file:
-                with sqlite3.connect(self.folder / DATABASE) as target:
-                    source_file.backup(target)
+            paths = self.template.folder / DATABASE, self.folder / DATABASE
+            with sqlite3.connect(paths[0]) as source_file, sqlite3.connect(paths[1]) as target:
+                source_file.backup(target)
         if not self.template:
             self.manage("migrate", "-v0")
 
