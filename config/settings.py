@@ -254,6 +254,10 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
 # --- Cache and queue -------------------------------------------------------------------------------------------------
 
 REDIS_URL = env.url("REDIS_URL", schemes=("redis", "rediss", "unix"))
+if TESTING and REDIS_URL:
+    # Tests that run side by side clear their cache: each worker gets a database of its own, counted up from the given.
+    _base, _, _index = REDIS_URL.rpartition("/")
+    REDIS_URL = f"{_base}/{int(_index) + int(env.text('PYTEST_XDIST_WORKER', 'gw0').removeprefix('gw'))}"
 if REDIS_URL:
     CACHES: dict[str, Any] = {
         "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}

@@ -27,8 +27,8 @@ from scheduling.services.registry import HANDLERS
 
 logger = logging.getLogger(__name__)
 EXECUTE_TASK = "scheduling.tasks.execute"  # by name: services do not know the tasks above them
-HEARTBEAT_SECONDS = 15
-SILENT_AFTER = datetime.timedelta(seconds=90)
+HEARTBEAT_SECONDS = 5
+SILENT_AFTER = datetime.timedelta(seconds=30)
 RESEND_AFTER = datetime.timedelta(seconds=60)
 
 
