@@ -75,7 +75,7 @@ def refresh_catalogue(
         place_lone_books(asked, now=now, result=result)
         series += _new_series(series, now) if limit is None else []
     for part in chunks(series, AT_ONCE):
-        done = [row.pk for row in part if _refresh_series(row, asked, now, result, run) or not local_only]
+        done = [row.pk for row in part if _refresh_series(row, asked, now, result, run, local_only=local_only)]
         Series.objects.filter(pk__in=done).update(catalogue_checked_at=now)
     for author in authors:
         if _refresh_author(author, asked, now, result):
@@ -111,7 +111,13 @@ def _new_series(known: Sequence[Series], now: datetime.datetime) -> list[Series]
 
 
 def _refresh_series(
-    series: Series, providers: Sequence[Asked], now: datetime.datetime, result: CatalogueResult, run: RunContext | None
+    series: Series,
+    providers: Sequence[Asked],
+    now: datetime.datetime,
+    result: CatalogueResult,
+    run: RunContext | None,
+    *,
+    local_only: bool,
 ) -> bool:
     """The most trusted provider that knows the series lists it; the others are not asked. False: ask again soon."""
     result.series_checked += 1
@@ -122,7 +128,7 @@ def _refresh_series(
             lay_series(_joined(series, found, now, result), found, now=now, result=result)
     if run:
         run.advance(ok=not failed, message=f"Series: {series.name}")
-    return found is not None or not (failed or not providers)
+    return found is not None or not (failed or local_only or not providers)
 
 
 def _ask_for_series(

@@ -81,14 +81,16 @@ def keep_recordings(pairs: Sequence[Offered], *, now: datetime.datetime) -> None
     keep_records(pairs, now=now)
     known = _known_codes(pairs)
     nameless = _nameless(pairs)
+    fresh: list[tuple[Recording, CatalogueBook, list[Code]]] = []
     for book, facts in pairs:
         codes = sorted({(i.scheme[:30], i.value[:200], i.region[:5]) for i in facts.identifiers})
         face = (book.pk, facts.provider, facts.title[:500], facts.runtime_seconds)
         if any(code in known for code in codes) or (not codes and (face in nameless or not facts.runtime_seconds)):
             continue
-        _create_recording(book, facts, codes)
+        fresh.append((_recording_of(book, facts), facts, codes))
         known.update(codes)
         nameless.add(face)
+    _create_recordings(fresh)
 
 
 def _known_codes(pairs: Sequence[Offered]) -> set[Code]:
@@ -108,8 +110,8 @@ def _nameless(pairs: Sequence[Offered]) -> set[tuple[int, str, str, int | None]]
     return set(rows)
 
 
-def _create_recording(book: Book, facts: CatalogueBook, codes: Sequence[Code]) -> Recording:
-    recording = Recording.objects.create(
+def _recording_of(book: Book, facts: CatalogueBook) -> Recording:
+    return Recording(
         book=book,
         title=facts.title[:500],
         language=facts.language[:20],
@@ -120,13 +122,29 @@ def _create_recording(book: Book, facts: CatalogueBook, codes: Sequence[Code]) -
         runtime_seconds=facts.runtime_seconds,
         source=facts.provider,
     )
-    if facts.narrators:
-        recording.narrators.set(resolve_narrators(facts.narrators).values())
-    RecordingIdentifier.objects.bulk_create(
-        [RecordingIdentifier(recording=recording, scheme=s, value=v, region=r) for s, v, r in codes],
-        ignore_conflicts=True,
+
+
+def _create_recordings(fresh: Sequence[tuple[Recording, CatalogueBook, list[Code]]]) -> None:
+    Recording.objects.bulk_create([recording for recording, _, _ in fresh], batch_size=500)
+    people = resolve_narrators(name for _, facts, _ in fresh for name in facts.narrators)
+    through = Recording.narrators.through
+    through.objects.bulk_create(
+        [
+            through(recording_id=recording.pk, narrator_id=pk)
+            for recording, facts, _ in fresh
+            for pk in {people[name] for name in facts.narrators if name in people}
+        ],
+        batch_size=1000,
     )
-    return recording
+    RecordingIdentifier.objects.bulk_create(
+        [
+            RecordingIdentifier(recording=recording, scheme=scheme, value=value, region=region)
+            for recording, _, codes in fresh
+            for scheme, value, region in codes
+        ],
+        ignore_conflicts=True,
+        batch_size=1000,
+    )
 
 
 def keep_records(pairs: Sequence[Offered], *, now: datetime.datetime) -> None:
