@@ -2,13 +2,14 @@
 
 import datetime
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from config.errors import ConflictError, NotFoundError, Unavailable
@@ -56,6 +57,27 @@ def do(run: Run) -> Run:
 
 def at(minutes: float) -> datetime.datetime:
     return timezone.now() + datetime.timedelta(minutes=minutes)
+
+
+def at_once(act: Callable[[], object]) -> None:
+    """Do it in two threads at the same moment. SQLite in memory refuses where a file or a server would wait: again."""
+    gate = threading.Barrier(2)
+
+    def worker() -> None:
+        gate.wait()
+        for _ in range(200):
+            try:
+                act()
+                break
+            except OperationalError:
+                time.sleep(0.01)
+        connection.close()
+
+    threads = [threading.Thread(target=worker) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 @pytest.mark.django_db
@@ -136,41 +158,23 @@ def test_two_workers_claim_a_run_once(work: list[Any]) -> None:
     done: list[int] = []
     work.append(lambda run: done.append(run.run.pk))
     run = ask()
-    gate = threading.Barrier(2)
-
-    def worker() -> None:
-        gate.wait()
-        execute_run(run.pk)
-        connection.close()
-
-    threads = [threading.Thread(target=worker) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(lambda: execute_run(run.pk))
     run.refresh_from_db()
     assert (done, run.attempt) == ([run.pk], 1)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_two_requests_at_once_give_one_run() -> None:
-    gate = threading.Barrier(2)
     outcomes: list[str] = []
 
     def asker() -> None:
-        gate.wait()
         try:
             ask()
             outcomes.append("asked")
         except ConflictError as refusal:
             outcomes.append(refusal.code)
-        connection.close()
 
-    threads = [threading.Thread(target=asker) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(asker)
     assert (sorted(outcomes), Run.objects.count()) == (["already_running", "asked"], 1)
 
 
