@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from library.services.catalogue import refresh_catalogue
+from library.services.catalogue import CatalogueResult, refresh_catalogue
 from library.services.drift import check_drift
 from library.services.gaps import analyze_gaps
 from library.services.importing import import_library
@@ -33,12 +33,19 @@ def catalogue_refresh(run: RunContext) -> Mapping[str, Any]:
     for line in [*result.refused, *result.errors[:20]]:
         run.warn(line)
     return {
-        "message": f"{result.series_found} of {result.series_checked} series known, {result.books_created} books new.",
+        "message": _refreshed(result),
         **{
             name: getattr(result, name)
-            for name in ("series_checked", "series_found", "authors_checked", "books_created")
+            for name in ("series_checked", "series_found", "series_joined", "authors_checked", "books_created")
         },
     }
+
+
+def _refreshed(result: CatalogueResult) -> str:
+    if not result.series_checked and not result.authors_checked:
+        return "Nothing was due: every series and followed author was asked about today."
+    words = f"{result.series_found} of {result.series_checked} series known, {result.books_created} books new."
+    return f"{words} {len(result.refused)} refused." if result.refused else words
 
 
 @job("gap_analysis")
