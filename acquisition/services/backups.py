@@ -31,7 +31,6 @@ from library.services.settings import get_setting, get_settings
 NAME = re.compile(r"unabridged-(\d{8}T\d{6}Z)(?:-\d+)?\.zip")
 STAMP = "%Y%m%dT%H%M%SZ"
 LEFTOVER_AGE_SECONDS = 86_400
-PAGES_AT_ONCE = 1000
 
 
 class BackupError(UnabridgedError):
@@ -117,7 +116,8 @@ def _copy_sqlite(work: Path) -> Path:
     source: sqlite3.Connection = connection.connection
     copy = sqlite3.connect(target)
     try:
-        source.backup(copy, pages=PAGES_AT_ONCE)
+        # In one step: readers do not stop writers (WAL), and a copy in pieces would begin anew at every write.
+        source.backup(copy)
         found = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
     finally:
         copy.close()
