@@ -6,9 +6,11 @@ from typing import Any
 from django.utils import timezone
 
 from library.services.catalogue import CatalogueResult, refresh_catalogue
+from library.services.discovery import discover
 from library.services.drift import check_drift
 from library.services.gaps import analyze_gaps
 from library.services.importing import import_library
+from library.services.integrity import check_integrity
 from library.services.metadata import correct_batch
 from scheduling.services.context import RunContext
 from scheduling.services.registry import job
@@ -88,3 +90,13 @@ def metadata_new(run: RunContext) -> Mapping[str, Any]:
 @job("drift_check")
 def drift_check(run: RunContext) -> Mapping[str, Any]:
     return check_drift(run=run, now=timezone.now())
+
+
+@job("integrity_check")
+def integrity_check(run: RunContext) -> Mapping[str, Any]:
+    return check_integrity(run=run, now=timezone.now())
+
+
+@job("discovery_top")
+def discovery_top(run: RunContext) -> Mapping[str, Any]:
+    return discover(run=run, now=timezone.now())

@@ -174,3 +174,11 @@ def give_up_and_fall_back(*, download: Download, now: datetime.datetime) -> Down
     if following:
         wake_monitor()
     return following
+
+
+def take_found(*, found: SearchResult, now: datetime.datetime, user: User | None = None) -> AcquireResult:
+    """Queue the best accepted release of a search that was made already, within the day's allowance."""
+    result = AcquireResult(searched=1)
+    SearchState.objects.get_or_create(book=found.book)
+    _take_best(found, result, now, user, False)
+    return result

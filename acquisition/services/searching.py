@@ -27,6 +27,7 @@ from acquisition.models import (
 )
 from acquisition.services.ports import ask, open_indexer, spend_query
 from acquisition.services.profiles import profile_for
+from acquisition.services.tracker import grab_stop_reason
 from config.errors import ExternalAPIError
 from library.domain.facts import SeriesPlace
 from library.models import Book, Exclusion, Recording, SeriesEntry
@@ -143,6 +144,7 @@ def _consider_all(
     runtimes = tuple(runtime for runtime in [*known, book.duration_seconds] if runtime)
     around = circumstances(book, now)
     blocked = blocked_releases([offer for _, offer in found])
+    refusals = {indexer.pk: grab_stop_reason(indexer) for indexer, _ in found}
     judged = []
     for indexer, offer in found:
         here = Circumstances(
@@ -153,6 +155,7 @@ def _consider_all(
                 "indexer_minimum_seeders": indexer.minimum_seeders,
                 "indexer_name": indexer.name,
                 "indexer_priority": indexer.priority,
+                "account_refusal": refusals[indexer.pk],
             }
         )
         judged.append(
@@ -263,3 +266,12 @@ def due_books(*, now: datetime.datetime, limit: int) -> list[Book]:
         .order_by(F("search_state__last_searched_at").asc(nulls_first=True), "pk")
         .distinct()[:limit]
     )
+
+
+def judge_offers(
+    *, book: Book, found: Sequence[tuple[Indexer, OfferedRelease]], now: datetime.datetime, run: Run | None = None
+) -> SearchResult:
+    """Decide on offers that came without a search, such as those of a feed, and keep the decisions."""
+    result = SearchResult(book, tier="feed")
+    _keep(book, _consider_all(book, wanted_book(book), found, now), now, run, result)
+    return result
