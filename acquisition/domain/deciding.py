@@ -206,7 +206,7 @@ def size_fits(c: Candidate) -> Rejection | None:
     if not size:
         return None
     if not c.profile.minimum_size_mb * MEGABYTE <= size <= c.profile.maximum_size_mb * MEGABYTE and not _is_short(c):
-        return Rejection("size", f"{size / MEGABYTE:.0f} MB is outside of what the profile allows.")
+        return Rejection("size", f"{size / MEGABYTE:.1f} MB is outside of what the profile allows.")
     if not c.runtimes_seconds or c.format in LOSSLESS:
         return None
     slowest = size / BYTES_PER_KBIT / max(c.runtimes_seconds)

@@ -158,7 +158,7 @@ def hand_over(download: Download, *, now: datetime.datetime) -> Download:
 
 ADOPTED = "adopted"
 QUEUED_AT_MOST = datetime.timedelta(days=7)
-RESERVE_BYTES = 512 * MEGABYTE
+RESERVE_BYTES = 64 * MEGABYTE
 
 
 def _is_needless(download: Download) -> bool:
