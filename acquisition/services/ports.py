@@ -102,7 +102,7 @@ def ask(
 def _record_failure(
     service: Indexer | DownloadClient, error: ExternalAPIError, now: datetime.datetime, started_at: datetime.datetime
 ) -> None:
-    in_grace = now - started_at < GRACE
+    in_grace = datetime.timedelta(0) <= now - started_at < GRACE
     level = max(1, service.failure_level) if in_grace else step_up(service.failure_level)
     pause = paused_until(1 if in_grace else level, now=now, retry_after=error.retry_after)
     service.failure_level, service.paused_until = level, pause
