@@ -12,6 +12,7 @@ from config import request_ids
 from config.api.callers import client_address
 from config.api.errors import Problem
 from config.api.limits import count_request
+from config.metrics import count_answer
 
 logger = logging.getLogger("unabridged.requests")
 Next = Callable[[HttpRequest], HttpResponseBase]
@@ -47,7 +48,9 @@ class RequestIds:
         try:
             response = self.get_response(request)
             response["X-Request-ID"] = identity
-            self._log(request, response, (time.perf_counter() - started) * 1000)
+            seconds = time.perf_counter() - started
+            count_answer(request, response, seconds)
+            self._log(request, response, seconds * 1000)
             return response
         finally:
             request_ids.current.reset(token)
@@ -102,8 +105,8 @@ class ErrorShape:
 
     @staticmethod
     def _count(request: HttpRequest, response: HttpResponseBase) -> None:
-        """Rate-limit headers on every answer under /api/; what no view has counted is counted by address here."""
-        if not request.path_info.startswith("/api/"):
+        """Rate-limit headers on every answer of the API; what no view has counted is counted by address here."""
+        if not request.path_info.startswith(MACHINE_PATHS):
             return
         if not hasattr(request, "rate_allowance"):
             request.rate_allowance, _ = count_request(  # type: ignore[attr-defined]

@@ -226,6 +226,31 @@ RATE_LIMITS = {
     }.items()
 }
 RATELIMIT_USE_CACHE = "limits"
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Unabridged",
+    "DESCRIPTION": "Keeps an audiobook shelf complete: what is missing, why, and how it is obtained.",
+    "VERSION": VERSION,
+    "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": "/api",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {
+        "RunStatusEnum": "scheduling.models.RunStatus",
+        "HealthStatusEnum": ["ok", "degraded"],
+    },
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"persistAuthorization": False, "displayRequestDuration": True, "filter": True},
+}
+
+# --- Health and metrics ----------------------------------------------------------------------------------------------
+
+HEALTH_CHECKS = {
+    "workers": "scheduling.services.health.check_workers",
+    "beat": "scheduling.services.health.check_beat",
+    "integrations": "acquisition.services.health.check_integrations",
+}
+METRIC_SOURCES = ["scheduling.services.health.run_figures"]
+METRICS_ALLOWED = env.networks("UNABRIDGED_METRICS_ALLOWED")
 
 # --- Database --------------------------------------------------------------------------------------------------------
 
@@ -318,11 +343,41 @@ ARCHIVE_URL = env.url("UNABRIDGED_ARCHIVE_URL", "https://archive.org")
 # --- Logs ------------------------------------------------------------------------------------------------------------
 
 LOG_LEVEL = env.text("UNABRIDGED_LOG_LEVEL", "INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
-LOGGING = {
+LOG_FORMAT = env.text("UNABRIDGED_LOG_FORMAT", "plain", choices=("plain", "json"))
+LOG_FILE = DATA_DIR / "logs" / "unabridged.jsonl"
+LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {"httpx": {"level": "WARNING"}, "urllib3": {"level": "WARNING"}, "qbittorrentapi": {"level": "WARNING"}},
+    "filters": {"request_id": {"()": "config.logs.AddRequestId"}},
+    "formatters": {
+        "plain": {
+            "()": "config.logs.PlainFormatter",
+            "format": "{asctime} {levelname} {name}: {message} {request_id}",
+            "style": "{",
+        },
+        "json": {"()": "config.logs.JSONFormatter"},
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["request_id"]},
+        "file": {
+            "class": "config.logs.SharedRotatingFile",
+            "filename": str(LOG_FILE),
+            "maxBytes": env.integer("UNABRIDGED_LOG_FILE_BYTES", 10_485_760, least=65_536),
+            "backupCount": env.integer("UNABRIDGED_LOG_FILES", 5, least=1, most=100),
+            "formatter": "json",
+            "filters": ["request_id"],
+        },
+    },
+    "root": {"handlers": ["console", "file"], "level": LOG_LEVEL},
+    "loggers": {
+        "httpx": {"level": "WARNING"},
+        "urllib3": {"level": "WARNING"},
+        "qbittorrentapi": {"level": "WARNING"},
+        # Every request has its line already, with the reason.
+        "django.request": {"level": "CRITICAL"},
+        "django.security": {"level": "WARNING"},
+    },
 }
+if TESTING:
+    LOGGING["root"]["handlers"] = ["console"]
+    del LOGGING["handlers"]["file"]

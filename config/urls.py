@@ -9,6 +9,9 @@ from accounts.api.audit_logs import AuditViewSet
 from accounts.api.keys import KeyViewSet
 from accounts.api.sessions import EntryViewSet, SessionViewSet
 from accounts.api.users import UserViewSet
+from config.api.schema_views import DocsView, SchemaView
+from config.health import DeepView, HealthView, LiveView, ReadyView
+from config.metrics import MetricsView
 from library.api.scheduler import SchedulerConfigurationViewSet
 from scheduling.api.runs import RunViewSet
 from scheduling.api.scheduler import SchedulerViewSet
@@ -34,7 +37,16 @@ for prefix, viewset in ROUTES:
     router.register(prefix, viewset, basename=viewset.__name__)
 
 urlpatterns = [
+    path("api/system/health/", HealthView.as_view(), name="system-health"),
+    path("api/schema/", SchemaView.as_view(), name="schema"),
+    path("api/docs/", DocsView.as_view(url_name="schema"), name="docs"),
+    path("api/auth/", include("rest_framework.urls")),
     path("api/", include(router.urls)),
+    path("health", HealthView.as_view(), name="health"),
+    path("health/live", LiveView.as_view(), name="health-live"),
+    path("health/ready", ReadyView.as_view(), name="health-ready"),
+    path("health/deep", DeepView.as_view(), name="health-deep"),
+    path("metrics", MetricsView.as_view(), name="metrics"),
     path("admin/", admin.site.urls),
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
 ]
