@@ -226,6 +226,18 @@ RATE_LIMITS = {
     }.items()
 }
 RATELIMIT_USE_CACHE = "limits"
+# Tables whose totals are remembered between writes. A trigger on each pays for it, so only what long lists read.
+COUNTED_MODELS = [
+    "library.Author",
+    "library.Book",
+    "library.BookAuthor",
+    "library.BookNarrator",
+    "library.Gap",
+    "library.Narrator",
+    "library.Series",
+    "library.SeriesEntry",
+    "acquisition.Download",
+]
 SPECTACULAR_SETTINGS = {
     "TITLE": "Unabridged",
     "DESCRIPTION": "Keeps an audiobook shelf complete: what is missing, why, and how it is obtained.",
@@ -375,7 +387,7 @@ LOGGING: dict[str, Any] = {
         "qbittorrentapi": {"level": "WARNING"},
         # Every request has its line already, with the reason.
         "django.request": {"level": "CRITICAL"},
-        "django.security": {"level": "WARNING"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
     },
 }
 if TESTING:
