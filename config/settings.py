@@ -209,6 +209,7 @@ REST_FRAMEWORK = {
     "DEFAULT_FILTER_BACKENDS": ["config.api.filters.StrictFilterBackend", "config.api.filters.StrictOrdering"],
     "DEFAULT_PAGINATION_CLASS": "config.api.pagination.PagePagination",
     "DEFAULT_SCHEMA_CLASS": "config.api.schema.KernelSchema",
+    "DEFAULT_METADATA_CLASS": "config.api.metadata.Metadata",
     "EXCEPTION_HANDLER": "config.api.errors.handle",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
