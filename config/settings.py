@@ -80,13 +80,17 @@ elif not SECRET_KEY:
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.boolean("UNABRIDGED_HTTPS", PRODUCTION)
-SECURE_SSL_REDIRECT = env.boolean("UNABRIDGED_HTTPS_REDIRECT", False)
+BEHIND_PROXY = env.boolean("UNABRIDGED_BEHIND_PROXY", False)
+# Only a proxy can end TLS here, and only when its X-Forwarded-Proto is trusted does a redirect not go round in circles.
+SECURE_SSL_REDIRECT = env.boolean("UNABRIDGED_HTTPS_REDIRECT", SESSION_COOKIE_SECURE and BEHIND_PROXY)
+SECURE_REDIRECT_EXEMPT = [r"^health", r"^metrics$"]  # probes come from inside
+# Subdomains and the browsers' preload list are the decision of the owner of the domain, not of one of its servers.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021", *([] if BEHIND_PROXY else ["security.W008"])]
 SECURE_HSTS_SECONDS = env.integer("UNABRIDGED_HSTS_SECONDS", 31_536_000 if SESSION_COOKIE_SECURE else 0, least=0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = False
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
-BEHIND_PROXY = env.boolean("UNABRIDGED_BEHIND_PROXY", False)
 if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 CORS_ORIGINS = frozenset(env.words("UNABRIDGED_CORS_ORIGINS"))
