@@ -92,7 +92,7 @@ class SharedRotatingFile(logging.handlers.RotatingFileHandler):
             now, ours = None, None
         if now is None or ours is None or (now.st_dev, now.st_ino) != (ours.st_dev, ours.st_ino):
             self.stream.close()
-            self.stream = None  # type: ignore[assignment]
+            self.stream = None
 
     def doRollover(self) -> None:  # noqa: N802 (the name of the base class)
         with Path(f"{self.baseFilename}.lock").open("w") as lock:

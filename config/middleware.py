@@ -175,7 +175,7 @@ def _take_chunks(request: HttpRequest, most: int) -> int:
         return 0
     body = request.META["wsgi.input"].read(most + 1)
     request.META["CONTENT_LENGTH"] = str(len(body))
-    request._stream = io.BytesIO(body)  # type: ignore[attr-defined]
+    request._stream = io.BytesIO(body)
     return len(body)
 
 

@@ -191,7 +191,7 @@ AUTH_PASSWORD_VALIDATORS = [
 API_FIND_KEY = "accounts.services.keys.find_key"
 API_FIND_TOKEN_USER = "accounts.services.tokens.find_token_user"  # noqa: S105 (an import path)
 JWT_LIFETIME = timedelta(minutes=30)
-SIMPLE_JWT = {
+SIMPLE_JWT: dict[str, Any] = {
     "ACCESS_TOKEN_LIFETIME": JWT_LIFETIME,
     "REFRESH_TOKEN_LIFETIME": timedelta(days=14),
     "SIGNING_KEY": SECRET_KEY,
@@ -390,6 +390,10 @@ LOGGING: dict[str, Any] = {
         "httpx": {"level": "WARNING"},
         "urllib3": {"level": "WARNING"},
         "qbittorrentapi": {"level": "WARNING"},
+        "kombu.connection": {"level": "ERROR"},
+        "celery.app.trace": {"level": "WARNING"},
+        "celery.worker": {"level": "WARNING"},
+        "celery.apps": {"level": "WARNING"},
         # Every request has its line already, with the reason.
         "django.request": {"level": "CRITICAL"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
