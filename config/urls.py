@@ -13,6 +13,9 @@ from acquisition.api.gaps import GapAcquisitionViewSet
 from acquisition.api.settings import SettingsViewSet
 from acquisition.api.system import FiguresViewSet, WorkViewSet
 from config.admin_site import site
+from config.api.schema_views import DocsView, SchemaView
+from config.health import DeepView, HealthView, LiveView, ReadyView
+from config.metrics import MetricsView
 from library.api.scheduler import SchedulerConfigurationViewSet
 from scheduling.api.runs import RunViewSet
 from scheduling.api.scheduler import SchedulerViewSet
@@ -45,7 +48,16 @@ for prefix, viewset in ROUTES:
     router.register(prefix, viewset, basename=viewset.__name__)
 
 urlpatterns = [
+    path("api/system/health/", HealthView.as_view(), name="system-health"),
+    path("api/schema/", SchemaView.as_view(), name="schema"),
+    path("api/docs/", DocsView.as_view(url_name="schema"), name="docs"),
+    path("api/auth/", include("rest_framework.urls")),
     path("api/", include(router.urls)),
     path("admin/", site.urls),
+    path("health", HealthView.as_view(), name="health"),
+    path("health/live", LiveView.as_view(), name="health-live"),
+    path("health/ready", ReadyView.as_view(), name="health-ready"),
+    path("health/deep", DeepView.as_view(), name="health-deep"),
+    path("metrics", MetricsView.as_view(), name="metrics"),
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
 ]
