@@ -88,7 +88,9 @@ class BookDetailSerializer(BookSerializer):
 
     description = serializers.CharField()
     genres = serializers.ListField(child=serializers.CharField())
-    missing_fields = serializers.ListField(child=serializers.CharField(), help_text="Empty fields that could be filled.")
+    missing_fields = serializers.ListField(
+        child=serializers.CharField(), help_text="Empty fields that could be filled."
+    )
     copies = CopySerializer(many=True)
     recordings = RecordingSerializer(many=True)
     provenance = FieldSourceSerializer(many=True)
@@ -168,9 +170,7 @@ def show_detail(book: Any) -> dict[str, Any]:
         **row,
         "description": book.description,
         "genres": book.genres,
-        "missing_fields": missing_fields(
-            book, has_authors=bool(row["authors"]), has_narrators=bool(row["narrators"])
-        ),
+        "missing_fields": missing_fields(book, has_authors=bool(row["authors"]), has_narrators=bool(row["narrators"])),
         "copies": copies,
         "recordings": recordings,
         "provenance": sources,

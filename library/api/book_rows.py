@@ -155,5 +155,3 @@ class BookPages:
         if many and self.verb in self.book_lists:
             return show_page(self, value)
         return super().present(value, many=many)  # type: ignore[misc]
-
-

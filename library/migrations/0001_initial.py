@@ -6,727 +6,1211 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('scheduling', '0001_initial'),
+        ("scheduling", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Audiobookshelf',
+            name="Audiobookshelf",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(default='audiobookshelf', max_length=100, unique=True)),
-                ('url', models.CharField(max_length=500)),
-                ('token', models.CharField(blank=True, help_text='An API key (2.26 and newer) or a user token.', max_length=2000)),
-                ('username', models.CharField(blank=True, max_length=150)),
-                ('password', models.CharField(blank=True, max_length=300)),
-                ('refresh_token', models.CharField(blank=True, editable=False, max_length=2000)),
-                ('is_enabled', models.BooleanField(default=True)),
-                ('version', models.CharField(blank=True, editable=False, max_length=40)),
-                ('last_ok_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('last_error', models.CharField(blank=True, editable=False, max_length=500)),
-                ('last_error_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(default="audiobookshelf", max_length=100, unique=True)),
+                ("url", models.CharField(max_length=500)),
+                (
+                    "token",
+                    models.CharField(
+                        blank=True, help_text="An API key (2.26 and newer) or a user token.", max_length=2000
+                    ),
+                ),
+                ("username", models.CharField(blank=True, max_length=150)),
+                ("password", models.CharField(blank=True, max_length=300)),
+                ("refresh_token", models.CharField(blank=True, editable=False, max_length=2000)),
+                ("is_enabled", models.BooleanField(default=True)),
+                ("version", models.CharField(blank=True, editable=False, max_length=40)),
+                ("last_ok_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("last_error", models.CharField(blank=True, editable=False, max_length=500)),
+                ("last_error_at", models.DateTimeField(blank=True, editable=False, null=True)),
             ],
             options={
-                'verbose_name_plural': 'Audiobookshelf servers',
-                'ordering': ['name'],
+                "verbose_name_plural": "Audiobookshelf servers",
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='Book',
+            name="Book",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('title', models.CharField(max_length=500)),
-                ('subtitle', models.CharField(blank=True, max_length=500)),
-                ('sort_title', models.CharField(blank=True, max_length=500)),
-                ('title_key', models.CharField(db_index=True, max_length=500)),
-                ('kind', models.CharField(choices=[('novel', 'Novel'), ('novella', 'Novella'), ('short', 'Short'), ('collection', 'Collection'), ('omnibus', 'Omnibus'), ('part', 'Part'), ('guide', 'Guide')], default='novel', max_length=20)),
-                ('status', models.CharField(choices=[('active', 'Active'), ('duplicate', 'Duplicate'), ('archived', 'Archived')], default='active', max_length=20)),
-                ('description', models.TextField(blank=True)),
-                ('language', models.CharField(blank=True, help_text='ISO 639-1 where there is one.', max_length=20)),
-                ('publisher', models.CharField(blank=True, max_length=300)),
-                ('published_year', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('release_date', models.DateField(blank=True, help_text='Of its first audio edition.', null=True)),
-                ('isbn', models.CharField(blank=True, db_index=True, max_length=20)),
-                ('asin', models.CharField(blank=True, db_index=True, max_length=10)),
-                ('abs_id', models.CharField(blank=True, db_index=True, max_length=60)),
-                ('duration_seconds', models.PositiveIntegerField(blank=True, null=True)),
-                ('genres', models.JSONField(blank=True, default=list)),
-                ('cover_url', models.CharField(blank=True, max_length=1000)),
-                ('import_source', models.CharField(blank=True, help_text='library, catalogue, api, or a provider.', max_length=40)),
-                ('is_owned', models.BooleanField(default=False)),
-                ('completeness', models.PositiveSmallIntegerField(default=0)),
-                ('metadata_checked_at', models.DateTimeField(blank=True, null=True)),
-                ('corrected_at', models.DateTimeField(blank=True, help_text='When its fields were last compared with the providers.', null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("title", models.CharField(max_length=500)),
+                ("subtitle", models.CharField(blank=True, max_length=500)),
+                ("sort_title", models.CharField(blank=True, max_length=500)),
+                ("title_key", models.CharField(db_index=True, max_length=500)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("novel", "Novel"),
+                            ("novella", "Novella"),
+                            ("short", "Short"),
+                            ("collection", "Collection"),
+                            ("omnibus", "Omnibus"),
+                            ("part", "Part"),
+                            ("guide", "Guide"),
+                        ],
+                        default="novel",
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("active", "Active"), ("duplicate", "Duplicate"), ("archived", "Archived")],
+                        default="active",
+                        max_length=20,
+                    ),
+                ),
+                ("description", models.TextField(blank=True)),
+                ("language", models.CharField(blank=True, help_text="ISO 639-1 where there is one.", max_length=20)),
+                ("publisher", models.CharField(blank=True, max_length=300)),
+                ("published_year", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("release_date", models.DateField(blank=True, help_text="Of its first audio edition.", null=True)),
+                ("isbn", models.CharField(blank=True, db_index=True, max_length=20)),
+                ("asin", models.CharField(blank=True, db_index=True, max_length=10)),
+                ("abs_id", models.CharField(blank=True, db_index=True, max_length=60)),
+                ("duration_seconds", models.PositiveIntegerField(blank=True, null=True)),
+                ("genres", models.JSONField(blank=True, default=list)),
+                ("cover_url", models.CharField(blank=True, max_length=1000)),
+                (
+                    "import_source",
+                    models.CharField(blank=True, help_text="library, catalogue, api, or a provider.", max_length=40),
+                ),
+                ("is_owned", models.BooleanField(default=False)),
+                ("completeness", models.PositiveSmallIntegerField(default=0)),
+                ("metadata_checked_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "corrected_at",
+                    models.DateTimeField(
+                        blank=True, help_text="When its fields were last compared with the providers.", null=True
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
             ],
             options={
-                'ordering': ['-created_at', '-id'],
+                "ordering": ["-created_at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='ProviderState',
+            name="ProviderState",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=40, unique=True)),
-                ('is_enabled', models.BooleanField(default=False)),
-                ('trust', models.PositiveSmallIntegerField(default=50, help_text='0 to 100: whose word wins.')),
-                ('settings', models.JSONField(blank=True, default=dict)),
-                ('secret', models.CharField(blank=True, max_length=500)),
-                ('failure_level', models.PositiveSmallIntegerField(default=0)),
-                ('paused_until', models.DateTimeField(blank=True, null=True)),
-                ('last_ok_at', models.DateTimeField(blank=True, null=True)),
-                ('last_error', models.CharField(blank=True, max_length=500)),
-                ('last_error_at', models.DateTimeField(blank=True, null=True)),
-                ('daily_budget', models.PositiveIntegerField(blank=True, null=True)),
-                ('calls_today', models.PositiveIntegerField(default=0)),
-                ('calls_date', models.DateField(blank=True, null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=40, unique=True)),
+                ("is_enabled", models.BooleanField(default=False)),
+                ("trust", models.PositiveSmallIntegerField(default=50, help_text="0 to 100: whose word wins.")),
+                ("settings", models.JSONField(blank=True, default=dict)),
+                ("secret", models.CharField(blank=True, max_length=500)),
+                ("failure_level", models.PositiveSmallIntegerField(default=0)),
+                ("paused_until", models.DateTimeField(blank=True, null=True)),
+                ("last_ok_at", models.DateTimeField(blank=True, null=True)),
+                ("last_error", models.CharField(blank=True, max_length=500)),
+                ("last_error_at", models.DateTimeField(blank=True, null=True)),
+                ("daily_budget", models.PositiveIntegerField(blank=True, null=True)),
+                ("calls_today", models.PositiveIntegerField(default=0)),
+                ("calls_date", models.DateField(blank=True, null=True)),
             ],
             options={
-                'verbose_name': 'catalogue provider',
-                'ordering': ['-trust', 'name'],
+                "verbose_name": "catalogue provider",
+                "ordering": ["-trust", "name"],
             },
         ),
         migrations.CreateModel(
-            name='Author',
+            name="Author",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('owned_count', models.PositiveIntegerField(default=0)),
-                ('counted_count', models.PositiveIntegerField(default=0, help_text='Books that count towards completion.')),
-                ('covered_count', models.PositiveIntegerField(default=0)),
-                ('missing_count', models.PositiveIntegerField(default=0)),
-                ('completion_percentage', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('completion_status', models.CharField(choices=[('complete', 'Complete'), ('partial', 'Partial'), ('incomplete', 'Incomplete'), ('unknown', 'Unknown')], default='unknown', max_length=20)),
-                ('completion_at', models.DateTimeField(blank=True, null=True)),
-                ('name', models.CharField(max_length=500)),
-                ('sort_name', models.CharField(blank=True, max_length=500)),
-                ('name_key', models.CharField(help_text='Normalised name; one author per key.', max_length=500)),
-                ('follow', models.CharField(choices=[('none', 'None'), ('all', 'All'), ('from_now', 'From Now')], default='none', max_length=20)),
-                ('followed_at', models.DateTimeField(blank=True, null=True)),
-                ('is_favorite', models.BooleanField(default=False)),
-                ('total_books', models.PositiveIntegerField(blank=True, help_text='As said by a user or a provider.', null=True)),
-                ('identifiers', models.JSONField(blank=True, default=dict)),
-                ('catalogue_checked_at', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('merged_into', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='merged', to='library.author')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("owned_count", models.PositiveIntegerField(default=0)),
+                (
+                    "counted_count",
+                    models.PositiveIntegerField(default=0, help_text="Books that count towards completion."),
+                ),
+                ("covered_count", models.PositiveIntegerField(default=0)),
+                ("missing_count", models.PositiveIntegerField(default=0)),
+                ("completion_percentage", models.PositiveSmallIntegerField(blank=True, null=True)),
+                (
+                    "completion_status",
+                    models.CharField(
+                        choices=[
+                            ("complete", "Complete"),
+                            ("partial", "Partial"),
+                            ("incomplete", "Incomplete"),
+                            ("unknown", "Unknown"),
+                        ],
+                        default="unknown",
+                        max_length=20,
+                    ),
+                ),
+                ("completion_at", models.DateTimeField(blank=True, null=True)),
+                ("name", models.CharField(max_length=500)),
+                ("sort_name", models.CharField(blank=True, max_length=500)),
+                ("name_key", models.CharField(help_text="Normalised name; one author per key.", max_length=500)),
+                (
+                    "follow",
+                    models.CharField(
+                        choices=[("none", "None"), ("all", "All"), ("from_now", "From Now")],
+                        default="none",
+                        max_length=20,
+                    ),
+                ),
+                ("followed_at", models.DateTimeField(blank=True, null=True)),
+                ("is_favorite", models.BooleanField(default=False)),
+                (
+                    "total_books",
+                    models.PositiveIntegerField(blank=True, help_text="As said by a user or a provider.", null=True),
+                ),
+                ("identifiers", models.JSONField(blank=True, default=dict)),
+                ("catalogue_checked_at", models.DateTimeField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "merged_into",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="merged",
+                        to="library.author",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['sort_name', 'id'],
+                "ordering": ["sort_name", "id"],
             },
         ),
         migrations.CreateModel(
-            name='AuthorAlias',
+            name="AuthorAlias",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=500)),
-                ('name_key', models.CharField(max_length=500)),
-                ('origin', models.CharField(default='user', help_text='user, merge or catalogue', max_length=20)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('author', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='aliases', to='library.author')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=500)),
+                ("name_key", models.CharField(max_length=500)),
+                ("origin", models.CharField(default="user", help_text="user, merge or catalogue", max_length=20)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "author",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="aliases", to="library.author"
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'author aliases',
-                'ordering': ['name', 'id'],
+                "verbose_name_plural": "author aliases",
+                "ordering": ["name", "id"],
             },
         ),
         migrations.CreateModel(
-            name='BookAuthor',
+            name="BookAuthor",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('order', models.PositiveSmallIntegerField(default=0)),
-                ('author', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='book_authors', to='library.author')),
-                ('book', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='book_authors', to='library.book')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("order", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "author",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="book_authors", to="library.author"
+                    ),
+                ),
+                (
+                    "book",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="book_authors", to="library.book"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['book_id', 'order', 'id'],
+                "ordering": ["book_id", "order", "id"],
             },
         ),
         migrations.AddField(
-            model_name='book',
-            name='authors',
-            field=models.ManyToManyField(related_name='books', through='library.BookAuthor', to='library.author'),
+            model_name="book",
+            name="authors",
+            field=models.ManyToManyField(related_name="books", through="library.BookAuthor", to="library.author"),
         ),
         migrations.CreateModel(
-            name='CatalogueRecord',
+            name="CatalogueRecord",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('provider', models.CharField(max_length=40)),
-                ('kind', models.CharField(choices=[('book', 'Book'), ('series', 'Series'), ('author', 'Author')], max_length=20)),
-                ('provider_id', models.CharField(max_length=200)),
-                ('region', models.CharField(blank=True, max_length=5)),
-                ('title', models.CharField(blank=True, max_length=500)),
-                ('payload', models.JSONField(default=dict)),
-                ('digest', models.CharField(blank=True, max_length=64)),
-                ('fetched_at', models.DateTimeField(db_index=True)),
-                ('vanished_at', models.DateTimeField(blank=True, help_text='When it was first not found again.', null=True)),
-                ('vanished_count', models.PositiveSmallIntegerField(default=0)),
-                ('book', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='catalogue_records', to='library.book')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("provider", models.CharField(max_length=40)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("book", "Book"), ("series", "Series"), ("author", "Author")], max_length=20
+                    ),
+                ),
+                ("provider_id", models.CharField(max_length=200)),
+                ("region", models.CharField(blank=True, max_length=5)),
+                ("title", models.CharField(blank=True, max_length=500)),
+                ("payload", models.JSONField(default=dict)),
+                ("digest", models.CharField(blank=True, max_length=64)),
+                ("fetched_at", models.DateTimeField(db_index=True)),
+                (
+                    "vanished_at",
+                    models.DateTimeField(blank=True, help_text="When it was first not found again.", null=True),
+                ),
+                ("vanished_count", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "book",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="catalogue_records",
+                        to="library.book",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['provider', 'kind', 'provider_id'],
+                "ordering": ["provider", "kind", "provider_id"],
             },
         ),
         migrations.CreateModel(
-            name='Copy',
+            name="Copy",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('path', models.CharField(max_length=1000)),
-                ('abs_item_id', models.CharField(blank=True, max_length=60)),
-                ('is_single_file', models.BooleanField(default=False)),
-                ('title', models.CharField(max_length=500)),
-                ('subtitle', models.CharField(blank=True, max_length=500)),
-                ('authors', models.JSONField(blank=True, default=list)),
-                ('narrators', models.JSONField(blank=True, default=list)),
-                ('series', models.JSONField(blank=True, default=list, help_text='[{"name": "Oz", "position": "2.5"}]')),
-                ('asin', models.CharField(blank=True, max_length=10)),
-                ('isbn', models.CharField(blank=True, max_length=20)),
-                ('publisher', models.CharField(blank=True, max_length=300)),
-                ('published_year', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('language', models.CharField(blank=True, max_length=20)),
-                ('description', models.TextField(blank=True)),
-                ('genres', models.JSONField(blank=True, default=list)),
-                ('tags', models.JSONField(blank=True, default=list)),
-                ('is_abridged', models.BooleanField(blank=True, null=True)),
-                ('is_explicit', models.BooleanField(blank=True, null=True)),
-                ('duration_seconds', models.FloatField(blank=True, null=True)),
-                ('size_bytes', models.BigIntegerField(default=0)),
-                ('file_count', models.PositiveIntegerField(default=0)),
-                ('codec', models.CharField(blank=True, max_length=40)),
-                ('bitrate_kbps', models.PositiveIntegerField(blank=True, null=True)),
-                ('chapter_count', models.PositiveIntegerField(default=0)),
-                ('sources', models.JSONField(blank=True, default=dict)),
-                ('problems', models.JSONField(blank=True, default=list)),
-                ('fingerprint', models.CharField(blank=True, max_length=200)),
-                ('facts_digest', models.CharField(blank=True, help_text='Of all that was read: unchanged, nothing is written.', max_length=64)),
-                ('missing_since', models.DateTimeField(blank=True, null=True)),
-                ('unseen_count', models.PositiveSmallIntegerField(default=0, help_text='Healthy runs in a row that did not see it.')),
-                ('seen_run', models.BigIntegerField(blank=True, help_text='The last run that saw it.', null=True)),
-                ('match_state', models.CharField(choices=[('pending', 'Pending'), ('certain', 'Certain'), ('review', 'Review'), ('none', 'None'), ('user', 'User')], default='pending', max_length=20)),
-                ('match_score', models.FloatField(blank=True, null=True)),
-                ('match_reasons', models.JSONField(blank=True, default=list)),
-                ('match_candidates', models.JSONField(blank=True, default=list)),
-                ('matched_at', models.DateTimeField(blank=True, null=True)),
-                ('added_at', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('book', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='copies', to='library.book')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("path", models.CharField(max_length=1000)),
+                ("abs_item_id", models.CharField(blank=True, max_length=60)),
+                ("is_single_file", models.BooleanField(default=False)),
+                ("title", models.CharField(max_length=500)),
+                ("subtitle", models.CharField(blank=True, max_length=500)),
+                ("authors", models.JSONField(blank=True, default=list)),
+                ("narrators", models.JSONField(blank=True, default=list)),
+                ("series", models.JSONField(blank=True, default=list, help_text='[{"name": "Oz", "position": "2.5"}]')),
+                ("asin", models.CharField(blank=True, max_length=10)),
+                ("isbn", models.CharField(blank=True, max_length=20)),
+                ("publisher", models.CharField(blank=True, max_length=300)),
+                ("published_year", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("language", models.CharField(blank=True, max_length=20)),
+                ("description", models.TextField(blank=True)),
+                ("genres", models.JSONField(blank=True, default=list)),
+                ("tags", models.JSONField(blank=True, default=list)),
+                ("is_abridged", models.BooleanField(blank=True, null=True)),
+                ("is_explicit", models.BooleanField(blank=True, null=True)),
+                ("duration_seconds", models.FloatField(blank=True, null=True)),
+                ("size_bytes", models.BigIntegerField(default=0)),
+                ("file_count", models.PositiveIntegerField(default=0)),
+                ("codec", models.CharField(blank=True, max_length=40)),
+                ("bitrate_kbps", models.PositiveIntegerField(blank=True, null=True)),
+                ("chapter_count", models.PositiveIntegerField(default=0)),
+                ("sources", models.JSONField(blank=True, default=dict)),
+                ("problems", models.JSONField(blank=True, default=list)),
+                ("fingerprint", models.CharField(blank=True, max_length=200)),
+                (
+                    "facts_digest",
+                    models.CharField(
+                        blank=True, help_text="Of all that was read: unchanged, nothing is written.", max_length=64
+                    ),
+                ),
+                ("missing_since", models.DateTimeField(blank=True, null=True)),
+                (
+                    "unseen_count",
+                    models.PositiveSmallIntegerField(default=0, help_text="Healthy runs in a row that did not see it."),
+                ),
+                ("seen_run", models.BigIntegerField(blank=True, help_text="The last run that saw it.", null=True)),
+                (
+                    "match_state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Pending"),
+                            ("certain", "Certain"),
+                            ("review", "Review"),
+                            ("none", "None"),
+                            ("user", "User"),
+                        ],
+                        default="pending",
+                        max_length=20,
+                    ),
+                ),
+                ("match_score", models.FloatField(blank=True, null=True)),
+                ("match_reasons", models.JSONField(blank=True, default=list)),
+                ("match_candidates", models.JSONField(blank=True, default=list)),
+                ("matched_at", models.DateTimeField(blank=True, null=True)),
+                ("added_at", models.DateTimeField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "book",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="copies",
+                        to="library.book",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'copies',
-                'ordering': ['root_id', 'path'],
+                "verbose_name_plural": "copies",
+                "ordering": ["root_id", "path"],
             },
         ),
         migrations.CreateModel(
-            name='CopyFile',
+            name="CopyFile",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('path', models.CharField(max_length=1000)),
-                ('kind', models.CharField(max_length=20)),
-                ('size_bytes', models.BigIntegerField()),
-                ('mtime_ns', models.BigIntegerField(default=0)),
-                ('duration_seconds', models.FloatField(blank=True, null=True)),
-                ('codec', models.CharField(blank=True, max_length=40)),
-                ('bitrate_kbps', models.PositiveIntegerField(blank=True, null=True)),
-                ('copy', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='copy_files', to='library.copy')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("path", models.CharField(max_length=1000)),
+                ("kind", models.CharField(max_length=20)),
+                ("size_bytes", models.BigIntegerField()),
+                ("mtime_ns", models.BigIntegerField(default=0)),
+                ("duration_seconds", models.FloatField(blank=True, null=True)),
+                ("codec", models.CharField(blank=True, max_length=40)),
+                ("bitrate_kbps", models.PositiveIntegerField(blank=True, null=True)),
+                (
+                    "copy",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="copy_files", to="library.copy"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['copy_id', 'id'],
+                "ordering": ["copy_id", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Correction',
+            name="Correction",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('field', models.CharField(max_length=60)),
-                ('old', models.JSONField(blank=True, null=True)),
-                ('new', models.JSONField(blank=True, null=True)),
-                ('source', models.CharField(max_length=60)),
-                ('old_source', models.CharField(blank=True, max_length=60)),
-                ('reason', models.CharField(blank=True, max_length=300)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('undone_at', models.DateTimeField(blank=True, null=True)),
-                ('actor', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL)),
-                ('book', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='corrections', to='library.book')),
-                ('run', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to='scheduling.run')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("field", models.CharField(max_length=60)),
+                ("old", models.JSONField(blank=True, null=True)),
+                ("new", models.JSONField(blank=True, null=True)),
+                ("source", models.CharField(max_length=60)),
+                ("old_source", models.CharField(blank=True, max_length=60)),
+                ("reason", models.CharField(blank=True, max_length=300)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("undone_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "actor",
+                    models.ForeignKey(
+                        blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "book",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="corrections", to="library.book"
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to="scheduling.run"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at', '-id'],
+                "ordering": ["-created_at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='Exclusion',
+            name="Exclusion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('reason', models.CharField(blank=True, max_length=300)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('book', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='exclusion', to='library.book')),
-                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("reason", models.CharField(blank=True, max_length=300)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "book",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="exclusion", to="library.book"
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at', '-id'],
+                "ordering": ["-created_at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='FieldSource',
+            name="FieldSource",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('field', models.CharField(max_length=60)),
-                ('source', models.CharField(max_length=60)),
-                ('set_at', models.DateTimeField()),
-                ('is_locked', models.BooleanField(default=False)),
-                ('book', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='field_sources', to='library.book')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("field", models.CharField(max_length=60)),
+                ("source", models.CharField(max_length=60)),
+                ("set_at", models.DateTimeField()),
+                ("is_locked", models.BooleanField(default=False)),
+                (
+                    "book",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="field_sources", to="library.book"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['book_id', 'field'],
+                "ordering": ["book_id", "field"],
             },
         ),
         migrations.CreateModel(
-            name='GapAnalysis',
+            name="GapAnalysis",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('scope', models.JSONField(blank=True, default=dict)),
-                ('stats', models.JSONField(default=dict)),
-                ('opened_count', models.PositiveIntegerField(default=0)),
-                ('closed_count', models.PositiveIntegerField(default=0)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('run', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to='scheduling.run')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("scope", models.JSONField(blank=True, default=dict)),
+                ("stats", models.JSONField(default=dict)),
+                ("opened_count", models.PositiveIntegerField(default=0)),
+                ("closed_count", models.PositiveIntegerField(default=0)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "run",
+                    models.ForeignKey(
+                        blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to="scheduling.run"
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'gap analyses',
-                'ordering': ['-created_at', '-id'],
+                "verbose_name_plural": "gap analyses",
+                "ordering": ["-created_at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='LibraryRoot',
+            name="LibraryRoot",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=200, unique=True)),
-                ('kind', models.CharField(choices=[('folder', 'Folder'), ('audiobookshelf', 'Audiobookshelf')], default='folder', max_length=20)),
-                ('path', models.CharField(blank=True, max_length=1000)),
-                ('abs_library_id', models.CharField(blank=True, max_length=60)),
-                ('remote_path', models.CharField(blank=True, max_length=1000)),
-                ('is_enabled', models.BooleanField(default=True)),
-                ('is_import_target', models.BooleanField(default=False, help_text='Imported books are filed here.')),
-                ('naming_preset', models.CharField(default='audiobookshelf', max_length=40)),
-                ('profile', models.CharField(blank=True, help_text='Release profile; empty for the default one.', max_length=60)),
-                ('copy_count', models.PositiveIntegerField(default=0, editable=False)),
-                ('last_read_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('last_healthy_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('last_error', models.CharField(blank=True, editable=False, max_length=500)),
-                ('server', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='roots', to='library.audiobookshelf')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=200, unique=True)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("folder", "Folder"), ("audiobookshelf", "Audiobookshelf")],
+                        default="folder",
+                        max_length=20,
+                    ),
+                ),
+                ("path", models.CharField(blank=True, max_length=1000)),
+                ("abs_library_id", models.CharField(blank=True, max_length=60)),
+                ("remote_path", models.CharField(blank=True, max_length=1000)),
+                ("is_enabled", models.BooleanField(default=True)),
+                ("is_import_target", models.BooleanField(default=False, help_text="Imported books are filed here.")),
+                ("naming_preset", models.CharField(default="audiobookshelf", max_length=40)),
+                (
+                    "profile",
+                    models.CharField(
+                        blank=True, help_text="Release profile; empty for the default one.", max_length=60
+                    ),
+                ),
+                ("copy_count", models.PositiveIntegerField(default=0, editable=False)),
+                ("last_read_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("last_healthy_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("last_error", models.CharField(blank=True, editable=False, max_length=500)),
+                (
+                    "server",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="roots",
+                        to="library.audiobookshelf",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
-            },
-        ),
-        migrations.AddField(
-            model_name='copy',
-            name='root',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='copies', to='library.libraryroot'),
-        ),
-        migrations.CreateModel(
-            name='Narrator',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=500)),
-                ('sort_name', models.CharField(blank=True, max_length=500)),
-                ('name_key', models.CharField(max_length=500)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-            ],
-            options={
-                'ordering': ['sort_name', 'id'],
-                'constraints': [models.UniqueConstraint(fields=('name_key',), name='narrator_key_once')],
-            },
-        ),
-        migrations.CreateModel(
-            name='BookNarrator',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('order', models.PositiveSmallIntegerField(default=0)),
-                ('book', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='book_narrators', to='library.book')),
-                ('narrator', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='book_narrators', to='library.narrator')),
-            ],
-            options={
-                'ordering': ['book_id', 'order', 'id'],
-            },
-        ),
-        migrations.AddField(
-            model_name='book',
-            name='narrators',
-            field=models.ManyToManyField(related_name='books', through='library.BookNarrator', to='library.narrator'),
-        ),
-        migrations.CreateModel(
-            name='Recording',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('title', models.CharField(blank=True, max_length=500)),
-                ('language', models.CharField(blank=True, max_length=20)),
-                ('is_abridged', models.BooleanField(blank=True, null=True)),
-                ('is_dramatised', models.BooleanField(blank=True, null=True)),
-                ('publisher', models.CharField(blank=True, max_length=300)),
-                ('release_date', models.DateField(blank=True, null=True)),
-                ('runtime_seconds', models.PositiveIntegerField(blank=True, null=True)),
-                ('source', models.CharField(max_length=40)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('book', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='recordings', to='library.book')),
-                ('narrators', models.ManyToManyField(blank=True, related_name='recordings', to='library.narrator')),
-            ],
-            options={
-                'ordering': ['book_id', 'id'],
-            },
-        ),
-        migrations.AddField(
-            model_name='copy',
-            name='recording',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='copies', to='library.recording'),
-        ),
-        migrations.CreateModel(
-            name='RecordingIdentifier',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('scheme', models.CharField(max_length=30)),
-                ('value', models.CharField(max_length=200)),
-                ('region', models.CharField(blank=True, max_length=5)),
-                ('recording', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='identifiers', to='library.recording')),
-            ],
-            options={
-                'ordering': ['recording_id', 'scheme', 'value'],
-            },
-        ),
-        migrations.CreateModel(
-            name='Series',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('owned_count', models.PositiveIntegerField(default=0)),
-                ('counted_count', models.PositiveIntegerField(default=0, help_text='Books that count towards completion.')),
-                ('covered_count', models.PositiveIntegerField(default=0)),
-                ('missing_count', models.PositiveIntegerField(default=0)),
-                ('completion_percentage', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('completion_status', models.CharField(choices=[('complete', 'Complete'), ('partial', 'Partial'), ('incomplete', 'Incomplete'), ('unknown', 'Unknown')], default='unknown', max_length=20)),
-                ('completion_at', models.DateTimeField(blank=True, null=True)),
-                ('name', models.CharField(max_length=500)),
-                ('sort_name', models.CharField(blank=True, max_length=500)),
-                ('name_key', models.CharField(db_index=True, max_length=500)),
-                ('follow', models.CharField(choices=[('none', 'None'), ('all', 'All'), ('from_now', 'From Now')], default='none', max_length=20)),
-                ('followed_at', models.DateTimeField(blank=True, null=True)),
-                ('counts_novellas', models.BooleanField(blank=True, help_text='Empty: as the general setting says.', null=True)),
-                ('preference', models.JSONField(blank=True, default=dict, help_text='What differs from the general preference.')),
-                ('total_books', models.PositiveIntegerField(blank=True, null=True)),
-                ('identifiers', models.JSONField(blank=True, default=dict)),
-                ('catalogue_source', models.CharField(blank=True, help_text='The provider that lists its books.', max_length=40)),
-                ('catalogue_id', models.CharField(blank=True, max_length=200)),
-                ('catalogue_checked_at', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('author', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='series', to='library.author')),
-                ('merged_into', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='merged', to='library.series')),
-            ],
-            options={
-                'verbose_name_plural': 'series',
-                'ordering': ['sort_name', 'id'],
-            },
-        ),
-        migrations.CreateModel(
-            name='SeriesAlias',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=500)),
-                ('name_key', models.CharField(db_index=True, max_length=500)),
-                ('origin', models.CharField(default='user', help_text='user, merge or catalogue', max_length=20)),
-                ('series', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='aliases', to='library.series')),
-            ],
-            options={
-                'verbose_name_plural': 'series aliases',
-                'ordering': ['name', 'id'],
-            },
-        ),
-        migrations.CreateModel(
-            name='SeriesEntry',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('label', models.CharField(blank=True, max_length=100)),
-                ('positions', models.CharField(blank=True, max_length=200)),
-                ('position_first', models.DecimalField(blank=True, decimal_places=4, max_digits=10, null=True)),
-                ('position_last', models.DecimalField(blank=True, decimal_places=4, max_digits=10, null=True)),
-                ('is_primary', models.BooleanField(default=True)),
-                ('source', models.CharField(default='library', max_length=40)),
-                ('is_locked', models.BooleanField(default=False, help_text='Set by a user; no refresh changes it.')),
-                ('vanished_at', models.DateTimeField(blank=True, help_text='When its provider first stopped naming it.', null=True)),
-                ('vanished_count', models.PositiveSmallIntegerField(default=0)),
-                ('book', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='series_entries', to='library.book')),
-                ('series', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='entries', to='library.series')),
-            ],
-            options={
-                'verbose_name_plural': 'series entries',
-                'ordering': ['series_id', 'position_first', 'id'],
-            },
-        ),
-        migrations.CreateModel(
-            name='Gap',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.CharField(blank=True, max_length=100)),
-                ('position_first', models.DecimalField(blank=True, decimal_places=4, max_digits=10, null=True)),
-                ('entry_class', models.CharField(choices=[('main', 'Main'), ('novella', 'Novella'), ('range', 'Range'), ('part', 'Part'), ('translation', 'Translation'), ('upcoming', 'Upcoming'), ('guide', 'Guide'), ('unnumbered', 'Unnumbered')], max_length=20)),
-                ('reason', models.CharField(choices=[('missing', 'Missing'), ('covered', 'Covered'), ('upcoming', 'Upcoming'), ('other_language', 'Other Language'), ('abridged_only', 'Abridged Only'), ('dramatised_only', 'Dramatised Only'), ('not_dramatised', 'Not Dramatised'), ('other_narrator', 'Other Narrator'), ('excluded', 'Excluded'), ('not_followed', 'Not Followed'), ('no_position', 'No Position')], max_length=20)),
-                ('explanation', models.CharField(help_text='The reason in words.', max_length=500)),
-                ('counts', models.BooleanField(default=False)),
-                ('is_wanted', models.BooleanField(default=False)),
-                ('opened_at', models.DateTimeField()),
-                ('closed_at', models.DateTimeField(blank=True, null=True)),
-                ('closed_reason', models.CharField(blank=True, max_length=200)),
-                ('author', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='gaps', to='library.author')),
-                ('book', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='gaps', to='library.book')),
-                ('covered_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='covers_gaps', to='library.book')),
-                ('series', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='gaps', to='library.series')),
-                ('entry', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='gaps', to='library.seriesentry')),
-            ],
-            options={
-                'ordering': ['series_id', 'position_first', 'id'],
-            },
-        ),
-        migrations.CreateModel(
-            name='Setting',
-            fields=[
-                ('key', models.CharField(max_length=100, primary_key=True, serialize=False)),
-                ('value', models.JSONField(null=True)),
-                ('changed_at', models.DateTimeField(auto_now=True)),
-                ('changed_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL)),
-            ],
-            options={
-                'ordering': ['key'],
-            },
-        ),
-        migrations.CreateModel(
-            name='ShelfChange',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('created', 'Created'), ('updated', 'Updated'), ('missing', 'Missing'), ('returned', 'Returned')], max_length=20)),
-                ('before', models.JSONField(blank=True, default=dict)),
-                ('copy', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='changes', to='library.copy')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='shelf_changes', to='scheduling.run')),
-            ],
-            options={
-                'ordering': ['id'],
-            },
-        ),
-        migrations.CreateModel(
-            name='Universe',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=500)),
-                ('name_key', models.CharField(max_length=500)),
-            ],
-            options={
-                'ordering': ['name', 'id'],
-                'constraints': [models.UniqueConstraint(fields=('name_key',), name='universe_key_once')],
+                "ordering": ["name"],
             },
         ),
         migrations.AddField(
-            model_name='series',
-            name='universe',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='series', to='library.universe'),
+            model_name="copy",
+            name="root",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="copies", to="library.libraryroot"
+            ),
+        ),
+        migrations.CreateModel(
+            name="Narrator",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=500)),
+                ("sort_name", models.CharField(blank=True, max_length=500)),
+                ("name_key", models.CharField(max_length=500)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+            ],
+            options={
+                "ordering": ["sort_name", "id"],
+                "constraints": [models.UniqueConstraint(fields=("name_key",), name="narrator_key_once")],
+            },
+        ),
+        migrations.CreateModel(
+            name="BookNarrator",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("order", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "book",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="book_narrators", to="library.book"
+                    ),
+                ),
+                (
+                    "narrator",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="book_narrators",
+                        to="library.narrator",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["book_id", "order", "id"],
+            },
+        ),
+        migrations.AddField(
+            model_name="book",
+            name="narrators",
+            field=models.ManyToManyField(related_name="books", through="library.BookNarrator", to="library.narrator"),
+        ),
+        migrations.CreateModel(
+            name="Recording",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("title", models.CharField(blank=True, max_length=500)),
+                ("language", models.CharField(blank=True, max_length=20)),
+                ("is_abridged", models.BooleanField(blank=True, null=True)),
+                ("is_dramatised", models.BooleanField(blank=True, null=True)),
+                ("publisher", models.CharField(blank=True, max_length=300)),
+                ("release_date", models.DateField(blank=True, null=True)),
+                ("runtime_seconds", models.PositiveIntegerField(blank=True, null=True)),
+                ("source", models.CharField(max_length=40)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "book",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="recordings", to="library.book"
+                    ),
+                ),
+                ("narrators", models.ManyToManyField(blank=True, related_name="recordings", to="library.narrator")),
+            ],
+            options={
+                "ordering": ["book_id", "id"],
+            },
+        ),
+        migrations.AddField(
+            model_name="copy",
+            name="recording",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="copies",
+                to="library.recording",
+            ),
+        ),
+        migrations.CreateModel(
+            name="RecordingIdentifier",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("scheme", models.CharField(max_length=30)),
+                ("value", models.CharField(max_length=200)),
+                ("region", models.CharField(blank=True, max_length=5)),
+                (
+                    "recording",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="identifiers", to="library.recording"
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["recording_id", "scheme", "value"],
+            },
+        ),
+        migrations.CreateModel(
+            name="Series",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("owned_count", models.PositiveIntegerField(default=0)),
+                (
+                    "counted_count",
+                    models.PositiveIntegerField(default=0, help_text="Books that count towards completion."),
+                ),
+                ("covered_count", models.PositiveIntegerField(default=0)),
+                ("missing_count", models.PositiveIntegerField(default=0)),
+                ("completion_percentage", models.PositiveSmallIntegerField(blank=True, null=True)),
+                (
+                    "completion_status",
+                    models.CharField(
+                        choices=[
+                            ("complete", "Complete"),
+                            ("partial", "Partial"),
+                            ("incomplete", "Incomplete"),
+                            ("unknown", "Unknown"),
+                        ],
+                        default="unknown",
+                        max_length=20,
+                    ),
+                ),
+                ("completion_at", models.DateTimeField(blank=True, null=True)),
+                ("name", models.CharField(max_length=500)),
+                ("sort_name", models.CharField(blank=True, max_length=500)),
+                ("name_key", models.CharField(db_index=True, max_length=500)),
+                (
+                    "follow",
+                    models.CharField(
+                        choices=[("none", "None"), ("all", "All"), ("from_now", "From Now")],
+                        default="none",
+                        max_length=20,
+                    ),
+                ),
+                ("followed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "counts_novellas",
+                    models.BooleanField(blank=True, help_text="Empty: as the general setting says.", null=True),
+                ),
+                (
+                    "preference",
+                    models.JSONField(blank=True, default=dict, help_text="What differs from the general preference."),
+                ),
+                ("total_books", models.PositiveIntegerField(blank=True, null=True)),
+                ("identifiers", models.JSONField(blank=True, default=dict)),
+                (
+                    "catalogue_source",
+                    models.CharField(blank=True, help_text="The provider that lists its books.", max_length=40),
+                ),
+                ("catalogue_id", models.CharField(blank=True, max_length=200)),
+                ("catalogue_checked_at", models.DateTimeField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "author",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="series",
+                        to="library.author",
+                    ),
+                ),
+                (
+                    "merged_into",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="merged",
+                        to="library.series",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name_plural": "series",
+                "ordering": ["sort_name", "id"],
+            },
+        ),
+        migrations.CreateModel(
+            name="SeriesAlias",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=500)),
+                ("name_key", models.CharField(db_index=True, max_length=500)),
+                ("origin", models.CharField(default="user", help_text="user, merge or catalogue", max_length=20)),
+                (
+                    "series",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="aliases", to="library.series"
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name_plural": "series aliases",
+                "ordering": ["name", "id"],
+            },
+        ),
+        migrations.CreateModel(
+            name="SeriesEntry",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("label", models.CharField(blank=True, max_length=100)),
+                ("positions", models.CharField(blank=True, max_length=200)),
+                ("position_first", models.DecimalField(blank=True, decimal_places=4, max_digits=10, null=True)),
+                ("position_last", models.DecimalField(blank=True, decimal_places=4, max_digits=10, null=True)),
+                ("is_primary", models.BooleanField(default=True)),
+                ("source", models.CharField(default="library", max_length=40)),
+                ("is_locked", models.BooleanField(default=False, help_text="Set by a user; no refresh changes it.")),
+                (
+                    "vanished_at",
+                    models.DateTimeField(blank=True, help_text="When its provider first stopped naming it.", null=True),
+                ),
+                ("vanished_count", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "book",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="series_entries", to="library.book"
+                    ),
+                ),
+                (
+                    "series",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="entries", to="library.series"
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name_plural": "series entries",
+                "ordering": ["series_id", "position_first", "id"],
+            },
+        ),
+        migrations.CreateModel(
+            name="Gap",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("position", models.CharField(blank=True, max_length=100)),
+                ("position_first", models.DecimalField(blank=True, decimal_places=4, max_digits=10, null=True)),
+                (
+                    "entry_class",
+                    models.CharField(
+                        choices=[
+                            ("main", "Main"),
+                            ("novella", "Novella"),
+                            ("range", "Range"),
+                            ("part", "Part"),
+                            ("translation", "Translation"),
+                            ("upcoming", "Upcoming"),
+                            ("guide", "Guide"),
+                            ("unnumbered", "Unnumbered"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("missing", "Missing"),
+                            ("covered", "Covered"),
+                            ("upcoming", "Upcoming"),
+                            ("other_language", "Other Language"),
+                            ("abridged_only", "Abridged Only"),
+                            ("dramatised_only", "Dramatised Only"),
+                            ("not_dramatised", "Not Dramatised"),
+                            ("other_narrator", "Other Narrator"),
+                            ("excluded", "Excluded"),
+                            ("not_followed", "Not Followed"),
+                            ("no_position", "No Position"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("explanation", models.CharField(help_text="The reason in words.", max_length=500)),
+                ("counts", models.BooleanField(default=False)),
+                ("is_wanted", models.BooleanField(default=False)),
+                ("opened_at", models.DateTimeField()),
+                ("closed_at", models.DateTimeField(blank=True, null=True)),
+                ("closed_reason", models.CharField(blank=True, max_length=200)),
+                (
+                    "author",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="gaps",
+                        to="library.author",
+                    ),
+                ),
+                (
+                    "book",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="gaps", to="library.book"
+                    ),
+                ),
+                (
+                    "covered_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="covers_gaps",
+                        to="library.book",
+                    ),
+                ),
+                (
+                    "series",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="gaps",
+                        to="library.series",
+                    ),
+                ),
+                (
+                    "entry",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="gaps",
+                        to="library.seriesentry",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["series_id", "position_first", "id"],
+            },
+        ),
+        migrations.CreateModel(
+            name="Setting",
+            fields=[
+                ("key", models.CharField(max_length=100, primary_key=True, serialize=False)),
+                ("value", models.JSONField(null=True)),
+                ("changed_at", models.DateTimeField(auto_now=True)),
+                (
+                    "changed_by",
+                    models.ForeignKey(
+                        blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["key"],
+            },
+        ),
+        migrations.CreateModel(
+            name="ShelfChange",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("created", "Created"),
+                            ("updated", "Updated"),
+                            ("missing", "Missing"),
+                            ("returned", "Returned"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("before", models.JSONField(blank=True, default=dict)),
+                (
+                    "copy",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="changes", to="library.copy"
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="shelf_changes", to="scheduling.run"
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["id"],
+            },
+        ),
+        migrations.CreateModel(
+            name="Universe",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=500)),
+                ("name_key", models.CharField(max_length=500)),
+            ],
+            options={
+                "ordering": ["name", "id"],
+                "constraints": [models.UniqueConstraint(fields=("name_key",), name="universe_key_once")],
+            },
+        ),
+        migrations.AddField(
+            model_name="series",
+            name="universe",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="series",
+                to="library.universe",
+            ),
         ),
         migrations.AddIndex(
-            model_name='author',
-            index=models.Index(fields=['sort_name', 'id'], name='author_sorted'),
+            model_name="author",
+            index=models.Index(fields=["sort_name", "id"], name="author_sorted"),
         ),
         migrations.AddIndex(
-            model_name='author',
-            index=models.Index(fields=['completion_status', 'completion_percentage', 'id'], name='author_completion'),
+            model_name="author",
+            index=models.Index(fields=["completion_status", "completion_percentage", "id"], name="author_completion"),
         ),
         migrations.AddConstraint(
-            model_name='author',
-            constraint=models.UniqueConstraint(fields=('name_key',), name='author_key_once'),
+            model_name="author",
+            constraint=models.UniqueConstraint(fields=("name_key",), name="author_key_once"),
         ),
         migrations.AddConstraint(
-            model_name='author',
-            constraint=models.CheckConstraint(condition=models.Q(('follow__in', ['none', 'all', 'from_now'])), name='author_follow_known'),
+            model_name="author",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("follow__in", ["none", "all", "from_now"])), name="author_follow_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='author',
-            constraint=models.CheckConstraint(condition=models.Q(('completion_status__in', ['complete', 'partial', 'incomplete', 'unknown'])), name='author_completion_status_known'),
+            model_name="author",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("completion_status__in", ["complete", "partial", "incomplete", "unknown"])),
+                name="author_completion_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='authoralias',
-            constraint=models.UniqueConstraint(fields=('name_key',), name='author_alias_key_once'),
+            model_name="authoralias",
+            constraint=models.UniqueConstraint(fields=("name_key",), name="author_alias_key_once"),
         ),
         migrations.AddConstraint(
-            model_name='bookauthor',
-            constraint=models.UniqueConstraint(fields=('book', 'author'), name='book_author_once'),
+            model_name="bookauthor",
+            constraint=models.UniqueConstraint(fields=("book", "author"), name="book_author_once"),
         ),
         migrations.AddConstraint(
-            model_name='cataloguerecord',
-            constraint=models.UniqueConstraint(fields=('provider', 'kind', 'provider_id', 'region'), name='catalogue_record_once'),
+            model_name="cataloguerecord",
+            constraint=models.UniqueConstraint(
+                fields=("provider", "kind", "provider_id", "region"), name="catalogue_record_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='cataloguerecord',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['book', 'series', 'author'])), name='catalogue_record_kind_known'),
+            model_name="cataloguerecord",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["book", "series", "author"])), name="catalogue_record_kind_known"
+            ),
         ),
         migrations.AddIndex(
-            model_name='correction',
-            index=models.Index(fields=['book', '-created_at'], name='correction_of_book'),
+            model_name="correction",
+            index=models.Index(fields=["book", "-created_at"], name="correction_of_book"),
         ),
         migrations.AddIndex(
-            model_name='correction',
-            index=models.Index(fields=['source', '-created_at'], name='correction_by_source'),
+            model_name="correction",
+            index=models.Index(fields=["source", "-created_at"], name="correction_by_source"),
         ),
         migrations.AddConstraint(
-            model_name='fieldsource',
-            constraint=models.UniqueConstraint(fields=('book', 'field'), name='field_source_once'),
+            model_name="fieldsource",
+            constraint=models.UniqueConstraint(fields=("book", "field"), name="field_source_once"),
         ),
         migrations.AddConstraint(
-            model_name='libraryroot',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['folder', 'audiobookshelf'])), name='root_kind_known'),
+            model_name="libraryroot",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["folder", "audiobookshelf"])), name="root_kind_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='libraryroot',
-            constraint=models.UniqueConstraint(condition=models.Q(('kind', 'folder')), fields=('path',), name='root_folder_once'),
+            model_name="libraryroot",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("kind", "folder")), fields=("path",), name="root_folder_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='libraryroot',
-            constraint=models.UniqueConstraint(condition=models.Q(('kind', 'audiobookshelf')), fields=('server', 'abs_library_id'), name='root_abs_library_once'),
+            model_name="libraryroot",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("kind", "audiobookshelf")),
+                fields=("server", "abs_library_id"),
+                name="root_abs_library_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='booknarrator',
-            constraint=models.UniqueConstraint(fields=('book', 'narrator'), name='book_narrator_once'),
+            model_name="booknarrator",
+            constraint=models.UniqueConstraint(fields=("book", "narrator"), name="book_narrator_once"),
         ),
         migrations.AddIndex(
-            model_name='book',
-            index=models.Index(fields=['-created_at', '-id'], name='book_newest'),
+            model_name="book",
+            index=models.Index(fields=["-created_at", "-id"], name="book_newest"),
         ),
         migrations.AddIndex(
-            model_name='book',
-            index=models.Index(fields=['status', '-created_at', '-id'], name='book_status_newest'),
+            model_name="book",
+            index=models.Index(fields=["status", "-created_at", "-id"], name="book_status_newest"),
         ),
         migrations.AddIndex(
-            model_name='book',
-            index=models.Index(fields=['status', 'completeness', 'id'], name='book_completeness'),
+            model_name="book",
+            index=models.Index(fields=["status", "completeness", "id"], name="book_completeness"),
         ),
         migrations.AddIndex(
-            model_name='book',
-            index=models.Index(fields=['sort_title', 'id'], name='book_sorted'),
+            model_name="book",
+            index=models.Index(fields=["sort_title", "id"], name="book_sorted"),
         ),
         migrations.AddIndex(
-            model_name='book',
-            index=models.Index(fields=['is_owned', 'id'], name='book_owned'),
+            model_name="book",
+            index=models.Index(fields=["is_owned", "id"], name="book_owned"),
         ),
         migrations.AddConstraint(
-            model_name='book',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['novel', 'novella', 'short', 'collection', 'omnibus', 'part', 'guide'])), name='book_kind_known'),
+            model_name="book",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("kind__in", ["novel", "novella", "short", "collection", "omnibus", "part", "guide"])
+                ),
+                name="book_kind_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='book',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['active', 'duplicate', 'archived'])), name='book_status_known'),
+            model_name="book",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status__in", ["active", "duplicate", "archived"])), name="book_status_known"
+            ),
         ),
         migrations.AddIndex(
-            model_name='copy',
-            index=models.Index(fields=['book', 'missing_since'], name='copy_of_book'),
+            model_name="copy",
+            index=models.Index(fields=["book", "missing_since"], name="copy_of_book"),
         ),
         migrations.AddIndex(
-            model_name='copy',
-            index=models.Index(fields=['match_state', 'id'], name='copy_match_state'),
+            model_name="copy",
+            index=models.Index(fields=["match_state", "id"], name="copy_match_state"),
         ),
         migrations.AddIndex(
-            model_name='copy',
-            index=models.Index(fields=['root', 'seen_run'], name='copy_seen'),
+            model_name="copy",
+            index=models.Index(fields=["root", "seen_run"], name="copy_seen"),
         ),
         migrations.AddConstraint(
-            model_name='copy',
-            constraint=models.UniqueConstraint(condition=models.Q(('abs_item_id', '')), fields=('root', 'path'), name='copy_once_per_path'),
+            model_name="copy",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("abs_item_id", "")), fields=("root", "path"), name="copy_once_per_path"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='copy',
-            constraint=models.UniqueConstraint(condition=models.Q(('abs_item_id', ''), _negated=True), fields=('root', 'abs_item_id'), name='copy_once_per_item'),
+            model_name="copy",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("abs_item_id", ""), _negated=True),
+                fields=("root", "abs_item_id"),
+                name="copy_once_per_item",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='copy',
-            constraint=models.CheckConstraint(condition=models.Q(('match_state__in', ['pending', 'certain', 'review', 'none', 'user'])), name='copy_match_state_known'),
+            model_name="copy",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("match_state__in", ["pending", "certain", "review", "none", "user"])),
+                name="copy_match_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='recordingidentifier',
-            constraint=models.UniqueConstraint(fields=('scheme', 'value', 'region'), name='recording_identifier_once'),
+            model_name="recordingidentifier",
+            constraint=models.UniqueConstraint(fields=("scheme", "value", "region"), name="recording_identifier_once"),
         ),
         migrations.AddConstraint(
-            model_name='seriesalias',
-            constraint=models.UniqueConstraint(fields=('series', 'name_key'), name='series_alias_once'),
+            model_name="seriesalias",
+            constraint=models.UniqueConstraint(fields=("series", "name_key"), name="series_alias_once"),
         ),
         migrations.AddIndex(
-            model_name='seriesentry',
-            index=models.Index(fields=['series', 'position_first', 'id'], name='entry_in_order'),
+            model_name="seriesentry",
+            index=models.Index(fields=["series", "position_first", "id"], name="entry_in_order"),
         ),
         migrations.AddConstraint(
-            model_name='seriesentry',
-            constraint=models.UniqueConstraint(fields=('series', 'book'), name='entry_once_per_book'),
+            model_name="seriesentry",
+            constraint=models.UniqueConstraint(fields=("series", "book"), name="entry_once_per_book"),
         ),
         migrations.AddConstraint(
-            model_name='seriesentry',
-            constraint=models.CheckConstraint(condition=models.Q(('position_first__isnull', True), ('position_last__gte', models.F('position_first')), _connector='OR'), name='entry_ends_in_order'),
+            model_name="seriesentry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("position_first__isnull", True),
+                    ("position_last__gte", models.F("position_first")),
+                    _connector="OR",
+                ),
+                name="entry_ends_in_order",
+            ),
         ),
         migrations.AddIndex(
-            model_name='gap',
-            index=models.Index(fields=['closed_at', 'counts', 'reason'], name='gap_report'),
+            model_name="gap",
+            index=models.Index(fields=["closed_at", "counts", "reason"], name="gap_report"),
         ),
         migrations.AddIndex(
-            model_name='gap',
-            index=models.Index(fields=['series', 'closed_at'], name='gap_of_series'),
+            model_name="gap",
+            index=models.Index(fields=["series", "closed_at"], name="gap_of_series"),
         ),
         migrations.AddIndex(
-            model_name='gap',
-            index=models.Index(fields=['author', 'closed_at'], name='gap_of_author'),
+            model_name="gap",
+            index=models.Index(fields=["author", "closed_at"], name="gap_of_author"),
         ),
         migrations.AddConstraint(
-            model_name='gap',
-            constraint=models.UniqueConstraint(condition=models.Q(('closed_at', None), ('series__isnull', False)), fields=('book', 'series'), name='gap_open_once_in_series'),
+            model_name="gap",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("closed_at", None), ("series__isnull", False)),
+                fields=("book", "series"),
+                name="gap_open_once_in_series",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='gap',
-            constraint=models.UniqueConstraint(condition=models.Q(('closed_at', None), ('series__isnull', True)), fields=('book',), name='gap_open_once_alone'),
+            model_name="gap",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("closed_at", None), ("series__isnull", True)),
+                fields=("book",),
+                name="gap_open_once_alone",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='gap',
-            constraint=models.CheckConstraint(condition=models.Q(('entry_class__in', ['main', 'novella', 'range', 'part', 'translation', 'upcoming', 'guide', 'unnumbered'])), name='gap_entry_class_known'),
+            model_name="gap",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "entry_class__in",
+                        ["main", "novella", "range", "part", "translation", "upcoming", "guide", "unnumbered"],
+                    )
+                ),
+                name="gap_entry_class_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='gap',
-            constraint=models.CheckConstraint(condition=models.Q(('reason__in', ['missing', 'covered', 'upcoming', 'other_language', 'abridged_only', 'dramatised_only', 'not_dramatised', 'other_narrator', 'excluded', 'not_followed', 'no_position'])), name='gap_reason_known'),
+            model_name="gap",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "reason__in",
+                        [
+                            "missing",
+                            "covered",
+                            "upcoming",
+                            "other_language",
+                            "abridged_only",
+                            "dramatised_only",
+                            "not_dramatised",
+                            "other_narrator",
+                            "excluded",
+                            "not_followed",
+                            "no_position",
+                        ],
+                    )
+                ),
+                name="gap_reason_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='shelfchange',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['created', 'updated', 'missing', 'returned'])), name='shelf_change_kind_known'),
+            model_name="shelfchange",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["created", "updated", "missing", "returned"])),
+                name="shelf_change_kind_known",
+            ),
         ),
         migrations.AddIndex(
-            model_name='series',
-            index=models.Index(fields=['sort_name', 'id'], name='series_sorted'),
+            model_name="series",
+            index=models.Index(fields=["sort_name", "id"], name="series_sorted"),
         ),
         migrations.AddIndex(
-            model_name='series',
-            index=models.Index(fields=['completion_percentage', 'id'], name='series_completion'),
+            model_name="series",
+            index=models.Index(fields=["completion_percentage", "id"], name="series_completion"),
         ),
         migrations.AddIndex(
-            model_name='series',
-            index=models.Index(fields=['catalogue_source', 'catalogue_id'], name='series_catalogue'),
+            model_name="series",
+            index=models.Index(fields=["catalogue_source", "catalogue_id"], name="series_catalogue"),
         ),
         migrations.AddConstraint(
-            model_name='series',
-            constraint=models.UniqueConstraint(condition=models.Q(('author__isnull', False)), fields=('name_key', 'author'), name='series_once_per_author'),
+            model_name="series",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("author__isnull", False)),
+                fields=("name_key", "author"),
+                name="series_once_per_author",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='series',
-            constraint=models.UniqueConstraint(condition=models.Q(('author__isnull', True)), fields=('name_key',), name='series_once_without_author'),
+            model_name="series",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("author__isnull", True)), fields=("name_key",), name="series_once_without_author"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='series',
-            constraint=models.CheckConstraint(condition=models.Q(('follow__in', ['none', 'all', 'from_now'])), name='series_follow_known'),
+            model_name="series",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("follow__in", ["none", "all", "from_now"])), name="series_follow_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='series',
-            constraint=models.CheckConstraint(condition=models.Q(('completion_status__in', ['complete', 'partial', 'incomplete', 'unknown'])), name='series_completion_status_known'),
+            model_name="series",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("completion_status__in", ["complete", "partial", "incomplete", "unknown"])),
+                name="series_completion_status_known",
+            ),
         ),
     ]

@@ -1,12 +1,13 @@
 """The full-text index of books, kept right by triggers of the database, whoever writes and however much at once.
 
-PostgreSQL: a table of tsvectors with a GIN index, refreshed once per statement. SQLite: an FTS5 table, refreshed per row.
-Both hold title, subtitle, authors, series and narrators (aliases too), folded: no case, no accents, no apostrophes.
+PostgreSQL: a table of tsvectors with a GIN index, refreshed once per statement. SQLite: an FTS5 table, refreshed per
+row. Both hold title, subtitle, authors, series and narrators (aliases too) without case, accents and apostrophes.
 
 SQLite forgets a table's triggers when a migration rebuilds it, and refuses to rebuild what a trigger names. A later
 migration that alters one of the tables below therefore runs `remove` first and `install` last.
 """
 
+# ruff: noqa: S608 (all names are constants of this file)
 from typing import Any
 
 TABLE = "library_booksearch"
@@ -84,9 +85,7 @@ def remove(apps: Any, schema_editor: Any) -> None:
 
 
 def _events() -> list[tuple[str, str]]:
-    return [
-        (table, event) for table, _, _ in SOURCES for event in EVENTS if table not in LINKED or event == "UPDATE"
-    ]
+    return [(table, event) for table, _, _ in SOURCES for event in EVENTS if table not in LINKED or event == "UPDATE"]
 
 
 def _trigger(table: str, event: str) -> str:
@@ -101,7 +100,8 @@ def _sqlite() -> list[str]:
     columns = ", ".join(NAMES)
     fill = f"INSERT INTO {TABLE} (rowid, {columns}) SELECT id, {columns} FROM {VIEWS[-1]}"
     found = [
-        f"CREATE VIRTUAL TABLE {TABLE} USING fts5({columns}, tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3')"
+        f"CREATE VIRTUAL TABLE {TABLE} USING fts5({columns}, tokenize = 'unicode61 remove_diacritics 2', "
+        "prefix = '2 3')"
     ]
     found += _sqlite_views()
     for table, event in _events():
@@ -141,9 +141,11 @@ def _replaced(text: str, letters: dict[str, str]) -> str:
 
 
 def _postgresql() -> list[str]:
-    return [_POSTGRESQL_FOLD, _postgresql_table(), _POSTGRESQL_INDEX, _postgresql_refresh()] + [
-        statement for table, event in _events() for statement in _postgresql_trigger(table, event)
-    ] + ["SELECT library_search_refresh(array_agg(id)) FROM library_book"]
+    return (
+        [_POSTGRESQL_FOLD, _postgresql_table(), _POSTGRESQL_INDEX, _postgresql_refresh()]
+        + [statement for table, event in _events() for statement in _postgresql_trigger(table, event)]
+        + ["SELECT library_search_refresh(array_agg(id)) FROM library_book"]
+    )
 
 
 def _postgresql_table() -> str:

@@ -43,9 +43,7 @@ def missing_fields_of(book_ids: Sequence[int]) -> dict[int, list[str]]:
     with_authors = set(BookAuthor.objects.filter(book_id__in=book_ids).values_list("book_id", flat=True))
     with_narrators = set(BookNarrator.objects.filter(book_id__in=book_ids).values_list("book_id", flat=True))
     return {
-        book.pk: missing_fields(
-            book, has_authors=book.pk in with_authors, has_narrators=book.pk in with_narrators
-        )
+        book.pk: missing_fields(book, has_authors=book.pk in with_authors, has_narrators=book.pk in with_narrators)
         for book in Book.objects.filter(pk__in=book_ids)
     }
 
