@@ -17,6 +17,7 @@ from library.api.book_filters import BookFilters
 from library.api.book_rows import BookPages, BookSerializer
 from library.api.books import ORDERINGS as BOOK_ORDERINGS
 from library.api.fields import COMPLETION, CompletionFields, FollowInput, PersonField
+from library.api.flags import FlagFilter
 from library.api.series import CompletionSummarySerializer, catalogue_words
 from library.models import Author, Book, BookAuthor, CompletionStatus, Follow, Series, SeriesEntry
 from library.services.authors import add_author, books_of_author, change_author, delete_author, favourite_authors
@@ -93,7 +94,7 @@ class AuthorFilters(django_filters.FilterSet):
     name = django_filters.CharFilter(lookup_expr="icontains")
     completion_status = django_filters.MultipleChoiceFilter(choices=CompletionStatus.choices)
     follow = django_filters.MultipleChoiceFilter(choices=Follow.choices)
-    is_favorite = django_filters.BooleanFilter()
+    is_favorite = FlagFilter()
     min_owned = django_filters.NumberFilter(
         field_name="owned_count", lookup_expr="gte", min_value=0, max_value=1_000_000
     )

@@ -5,6 +5,7 @@ from typing import Any
 import django_filters
 from django.db.models import Q, QuerySet
 
+from library.api.flags import FlagFilter
 from library.domain.people import person_key
 from library.domain.titles import series_key
 from library.models import BookAuthor, BookKind, BookNarrator, BookStatus, SeriesEntry
@@ -20,10 +21,10 @@ class BookFilters(django_filters.FilterSet):
     status = django_filters.MultipleChoiceFilter(
         choices=BookStatus.choices, help_text="May stand several times. Default: active."
     )
-    author = django_filters.CharFilter(method="by_author", help_text="Name (any spelling, or an alias) or id.")
-    series = django_filters.CharFilter(method="by_series", help_text="Name (or an alias) or id.")
-    narrator = django_filters.CharFilter(method="by_narrator", help_text="Name or id.")
-    owned = django_filters.BooleanFilter(field_name="is_owned", help_text="On the shelf, or not.")
+    author = django_filters.CharFilter(method="by_author", help_text="A part of the name, an alias, or the id.")
+    series = django_filters.CharFilter(method="by_series", help_text="A part of the name, an alias, or the id.")
+    narrator = django_filters.CharFilter(method="by_narrator", help_text="A part of the name, or the id.")
+    owned = FlagFilter(field_name="is_owned", help_text="On the shelf, or not.")
     language = django_filters.CharFilter(lookup_expr="iexact")
     kind = django_filters.MultipleChoiceFilter(choices=BookKind.choices)
     source = django_filters.CharFilter(field_name="import_source", help_text="library, catalogue, api, or a provider.")
@@ -53,7 +54,7 @@ class BookFilters(django_filters.FilterSet):
         if pk is not None:
             return books.filter(pk__in=BookAuthor.objects.order_by().filter(author_id=pk).values("book_id"))
         key = person_key(value)[:500]
-        named = Q(author__name_key=key) | Q(author__aliases__name_key=key)
+        named = Q(author__name_key=key) | Q(author__aliases__name_key=key) | Q(author__name__icontains=value)
         return books.filter(pk__in=BookAuthor.objects.order_by().filter(named).values("book_id"))
 
     def by_series(self, books: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
@@ -61,10 +62,11 @@ class BookFilters(django_filters.FilterSet):
         if pk is not None:
             return books.filter(pk__in=SeriesEntry.objects.order_by().filter(series_id=pk).values("book_id"))
         key = series_key(value)[:500] or value.casefold()[:500]
-        named = Q(series__name_key=key) | Q(series__aliases__name_key=key)
+        named = Q(series__name_key=key) | Q(series__aliases__name_key=key) | Q(series__name__icontains=value)
         return books.filter(pk__in=SeriesEntry.objects.order_by().filter(named).values("book_id"))
 
     def by_narrator(self, books: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         pk = _id(value)
-        named = Q(narrator_id=pk) if pk is not None else Q(narrator__name_key=person_key(value)[:500])
+        named = Q(narrator__name_key=person_key(value)[:500]) | Q(narrator__name__icontains=value)
+        named = named if pk is None else Q(narrator_id=pk)
         return books.filter(pk__in=BookNarrator.objects.order_by().filter(named).values("book_id"))

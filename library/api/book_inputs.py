@@ -19,8 +19,14 @@ TEXTS = ("subtitle", "publisher", "language", "description", "abs_id", "import_s
 class PlaceInput(StrictSerializer):
     series = NameField()
     position = serializers.CharField(
-        max_length=100, allow_blank=True, required=False, default="", help_text="`2`, `2.5`, `1-3`, or empty."
+        max_length=100, allow_blank=True, required=False, help_text="`2`, `2.5`, `1-3`, or empty."
     )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        # A change of some fields of a book still needs each place whole.
+        if "series" not in attrs:
+            raise serializers.ValidationError({"series": "This field is required."}, code="required")
+        return attrs
 
 
 class BookInput(StrictSerializer):
@@ -94,7 +100,7 @@ def as_edit(data: Mapping[str, Any]) -> BookEdit:
     places = data.get("series_entries")
     return BookEdit(
         values=values,
-        places=None if places is None else [Place(place["series"], place["position"]) for place in places],
+        places=None if places is None else [Place(place["series"], place.get("position", "")) for place in places],
         primary_series=(data["series"] or "") if "series" in data else None,
         primary_position=(data["series_number"] or "") if "series_number" in data else None,
     )

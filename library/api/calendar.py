@@ -16,6 +16,7 @@ from config.api.serializers import StrictSerializer
 from config.api.viewsets import ListMixin, ResourceViewSet
 from library.api.book_filters import BookFilters
 from library.api.book_rows import BookPages, BookSerializer, with_nested
+from library.api.flags import FlagFilter
 from library.models import Book
 from library.services.calendar import Release, write_calendar
 from library.services.reports import upcoming_books
@@ -28,7 +29,7 @@ class CalendarFilters(BookFilters):
 
     released_from = django_filters.DateFilter(field_name="release_date", lookup_expr="gte")
     released_to = django_filters.DateFilter(field_name="release_date", lookup_expr="lte")
-    wanted = django_filters.BooleanFilter(method="by_wanted", help_text="Of followed series, or not.")
+    wanted = FlagFilter(method="by_wanted", help_text="Of followed series, or not.")
 
     def by_wanted(self, books: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:
         followed = Book.objects.exclude(series_entries__series__follow="none").filter(series_entries__isnull=False)

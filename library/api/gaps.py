@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from config.api.serializers import RunAcceptedSerializer, StrictSerializer
 from config.api.viewsets import OperationsViewSet
 from config.errors import NotFoundError
+from library.api.flags import FlagFilter
 from library.models import Author, EntryClass, Follow, Gap, GapAnalysis, GapReason, Series
 from library.services.gaps import analyze_gaps
 from library.services.reports import latest_analysis, report_rows
@@ -126,8 +127,8 @@ class GapSerializer(serializers.Serializer[Any]):
 
 class GapFilters(django_filters.FilterSet):
     reason = django_filters.MultipleChoiceFilter(choices=GapReason.choices)
-    counts = django_filters.BooleanFilter()
-    wanted = django_filters.BooleanFilter(field_name="is_wanted")
+    counts = FlagFilter()
+    wanted = FlagFilter(field_name="is_wanted")
     series = django_filters.NumberFilter(field_name="series_id", min_value=0, max_value=2**63 - 1, help_text="Id.")
     author = django_filters.NumberFilter(method="by_author", min_value=0, max_value=2**63 - 1, help_text="Id.")
     follow = django_filters.ChoiceFilter(choices=Follow.choices, method="by_follow")

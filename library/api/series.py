@@ -17,6 +17,7 @@ from config.api.serializers import StrictSerializer
 from config.api.viewsets import CrudViewSet
 from library.api.book_rows import PersonSerializer
 from library.api.fields import COMPLETION, CompletionFields, FollowInput, PersonField
+from library.api.flags import FlagFilter
 from library.models import Author, CompletionStatus, Follow, Series
 from library.models.json_rows import JsonRows
 from library.services.gaps import preview_follow
@@ -128,14 +129,14 @@ class SeriesFilters(django_filters.FilterSet):
     author = django_filters.NumberFilter(field_name="author_id", help_text="Id.", min_value=0, max_value=2**63 - 1)
     author_name = django_filters.CharFilter(field_name="author__name", lookup_expr="icontains")
     follow = django_filters.MultipleChoiceFilter(choices=Follow.choices)
-    monitored = django_filters.BooleanFilter(method="by_monitored", help_text="Followed, or not.")
+    monitored = FlagFilter(method="by_monitored", help_text="Followed, or not.")
     min_completion = django_filters.NumberFilter(
         field_name="completion_percentage", lookup_expr="gte", min_value=0, max_value=100
     )
     max_completion = django_filters.NumberFilter(
         field_name="completion_percentage", lookup_expr="lte", min_value=0, max_value=100
     )
-    has_missing = django_filters.BooleanFilter(method="by_missing")
+    has_missing = FlagFilter(method="by_missing")
 
     def by_monitored(self, rows: QuerySet[Series], name: str, value: bool) -> QuerySet[Series]:
         return rows.exclude(follow=Follow.NONE) if value else rows.filter(follow=Follow.NONE)

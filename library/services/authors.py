@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from config.errors import ConflictError
 from library.domain.people import person_key, sort_name
-from library.models import Author, AuthorAlias, Book, BookAuthor, BookStatus, Narrator
+from library.models import Author, AuthorAlias, Book, BookAuthor, BookNarrator, BookStatus, Narrator
 from library.services.gaps import analyze_gaps
 
 
@@ -92,7 +93,11 @@ def books_of_author(author: Author) -> QuerySet[Book]:
 
 def narrators_with_counts() -> QuerySet[Narrator]:
     """Narrators with how many active books they read, and how many of these are on the shelf."""
-    active = Q(books__status=BookStatus.ACTIVE)
-    return Narrator.objects.annotate(
-        book_count=Count("books", filter=active), owned_count=Count("books", filter=active & Q(books__is_owned=True))
-    )
+    active = BookNarrator.objects.filter(narrator=OuterRef("pk"), book__status=BookStatus.ACTIVE).order_by()
+    return Narrator.objects.annotate(book_count=_count(active), owned_count=_count(active.filter(book__is_owned=True)))
+
+
+def _count(links: QuerySet[BookNarrator]) -> Coalesce:
+    """How many links there are, counted only for the rows that are shown."""
+    found = Subquery(links.values("narrator").annotate(n=Count("pk")).values("n"), output_field=IntegerField())
+    return Coalesce(found, 0)
