@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from config.api.serializers import StrictSerializer
 from config.api.viewsets import CrudViewSet
-from library.api.book_filters import BookFilters
+from library.api.book_filters import BookFilters, active_unless_asked
 from library.api.book_rows import BookPages, BookSerializer
 from library.api.books import ORDERINGS as BOOK_ORDERINGS
 from library.api.fields import COMPLETION, CompletionFields, FollowInput, PersonField
@@ -175,7 +175,7 @@ class AuthorViewSet(BookPages, CrudViewSet):
         """The author's books, by title."""
         self.get_object()
         links = BookAuthor.objects.filter(author_id=pk).order_by().values("book_id")
-        return self.book_page(Book.objects.filter(pk__in=links))
+        return self.book_page(active_unless_asked(request, Book.objects.filter(pk__in=links)))
 
     @action(detail=True, methods=["get"])
     def completion(self, request: Request, pk: int) -> Response:

@@ -15,8 +15,13 @@ def _id(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
+def active_unless_asked(request: Any, books: QuerySet[Any]) -> QuerySet[Any]:
+    """Without a `status` among the filters, lists show the active books."""
+    return books if request.query_params.get("status") else books.filter(status=BookStatus.ACTIVE)
+
+
 class BookFilters(django_filters.FilterSet):
-    """Without `status`, the active books."""
+    """For lists of `active_unless_asked`."""
 
     status = django_filters.MultipleChoiceFilter(
         choices=BookStatus.choices, help_text="May stand several times. Default: active."
@@ -44,10 +49,6 @@ class BookFilters(django_filters.FilterSet):
     created_after = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
     created_before = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
     updated_after = django_filters.IsoDateTimeFilter(field_name="updated_at", lookup_expr="gte")
-
-    def filter_queryset(self, queryset: Any) -> Any:
-        found = super().filter_queryset(queryset)
-        return found if self.form.cleaned_data.get("status") else found.filter(status=BookStatus.ACTIVE)
 
     def by_author(self, books: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         pk = _id(value)

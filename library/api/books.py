@@ -14,7 +14,7 @@ from config.api.serializers import StrictSerializer
 from config.api.viewsets import CrudViewSet
 from config.errors import NotFoundError
 from library.api.book_details import BookDetailSerializer, show_detail, with_details
-from library.api.book_filters import BookFilters
+from library.api.book_filters import BookFilters, active_unless_asked
 from library.api.book_inputs import BookChanges, BookInput, as_edit
 from library.api.book_rows import BookPages, BookSerializer, show_page
 from library.api.corrections import CorrectionSerializer
@@ -125,7 +125,7 @@ class BookViewSet(BookPages, CrudViewSet):
         return shown
 
     def list(self, request: Request) -> HttpResponseBase:
-        return self.book_page(self.get_queryset())
+        return self.book_page(active_unless_asked(request, self.get_queryset()))
 
     def create_row(self, data: dict[str, Any]) -> Book:
         return add_book(edit=as_edit(data), user=self.request.user, now=timezone.now())

@@ -5,6 +5,7 @@ from typing import Any
 
 import django_filters
 from django.db.models import QuerySet
+from django.http import HttpResponseBase
 from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -57,17 +58,11 @@ class DecisionInput(StrictSerializer):
 
 
 class MatchFilters(django_filters.FilterSet):
-    """Without `state`, those to be reviewed."""
-
     state = django_filters.MultipleChoiceFilter(
         field_name="match_state", choices=MatchState.choices, help_text="Default: review."
     )
     root = django_filters.ModelChoiceFilter(queryset=LibraryRoot.objects.all(), help_text="Id of the library root.")
     book = django_filters.NumberFilter(field_name="book_id", min_value=0, max_value=2**63 - 1)
-
-    def filter_queryset(self, queryset: Any) -> Any:
-        found = super().filter_queryset(queryset)
-        return found if self.form.cleaned_data.get("state") else found.filter(match_state=MatchState.REVIEW)
 
 
 class MatchViewSet(ReadOnlyViewSet):
@@ -82,6 +77,10 @@ class MatchViewSet(ReadOnlyViewSet):
 
     def get_queryset(self) -> QuerySet[Copy]:
         return Copy.objects.select_related("root")
+
+    def list(self, request: Request) -> HttpResponseBase:
+        copies = self.get_queryset()
+        return self.page(copies if request.query_params.get("state") else copies.filter(match_state=MatchState.REVIEW))
 
     def present(self, value: Any, *, many: bool = False) -> Any:
         rows = value if many else [value]

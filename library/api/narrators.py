@@ -10,7 +10,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 
 from config.api.viewsets import ReadOnlyViewSet
-from library.api.book_filters import BookFilters
+from library.api.book_filters import BookFilters, active_unless_asked
 from library.api.book_rows import BookPages, BookSerializer
 from library.api.books import ORDERINGS as BOOK_ORDERINGS
 from library.models import Book, BookNarrator, Narrator
@@ -58,4 +58,4 @@ class NarratorViewSet(BookPages, ReadOnlyViewSet):
         """The books that the narrator reads, by title."""
         self.get_object()
         links = BookNarrator.objects.filter(narrator_id=pk).order_by().values("book_id")
-        return self.book_page(Book.objects.filter(pk__in=links))
+        return self.book_page(active_unless_asked(request, Book.objects.filter(pk__in=links)))

@@ -75,8 +75,8 @@ def _is_far_off(held: HeldFacts, record: CatalogueBook) -> bool:
 def _narrators_agree(held: HeldFacts, record: CatalogueBook) -> bool | None:
     if not held.narrators or not record.narrators:
         return None
-    mine = [person for name in held.narrators for person in parse_people(name)]
-    theirs = [person for name in record.narrators for person in parse_people(name)]
+    mine = tuple(person for name in held.narrators for person in parse_people(name))
+    theirs = tuple(person for name in record.narrators for person in parse_people(name))
     return any_same_person(mine, theirs)
 
 

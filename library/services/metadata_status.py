@@ -59,8 +59,8 @@ def metadata_status(*, now: datetime.datetime, owned_only: bool = True) -> dict[
 def provider_rows(*, now: datetime.datetime) -> list[dict[str, Any]]:
     """The providers with their state and the age of what they said."""
     ensure_providers()
-    said = {
-        row["provider"]: row
+    said: dict[str, dict[str, Any]] = {
+        row["provider"]: dict(row)
         for row in CatalogueRecord.objects.values("provider")
         .annotate(n=Count("pk"), newest=Max("fetched_at"))
         .order_by()
