@@ -17,6 +17,14 @@ from config.api.schema_views import DocsView, SchemaView
 from config.health import DeepView, HealthView, LiveView, ReadyView
 from config.metrics import MetricsView
 from library.api.scheduler import SchedulerConfigurationViewSet
+from library.api.authors import AuthorViewSet
+from library.api.books import BookViewSet
+from library.api.calendar import CalendarViewSet
+from library.api.gaps import GapsViewSet
+from library.api.matches import MatchViewSet
+from library.api.metadata import MetadataViewSet
+from library.api.narrators import NarratorViewSet
+from library.api.series import SeriesViewSet
 from scheduling.api.runs import RunViewSet
 from scheduling.api.scheduler import SchedulerViewSet
 
@@ -40,8 +48,16 @@ ACQUISITION = [
     ("system", FiguresViewSet),
     ("system", SettingsViewSet),
     ("system", WorkViewSet),
-]
 ROUTES = [*ACCOUNTS, *SCHEDULING, *LIBRARY, *ACQUISITION]
+    ("books", BookViewSet),
+    ("series", SeriesViewSet),
+    ("authors", AuthorViewSet),
+    ("narrators", NarratorViewSet),
+    ("metadata", MetadataViewSet),
+    ("gaps", GapsViewSet),
+    ("matches", MatchViewSet),
+    ("calendar", CalendarViewSet),
+ROUTES = [*SCHEDULING, *LIBRARY]
 
 router = SimpleRouter(use_regex_path=False)
 for prefix, viewset in ROUTES:
@@ -52,6 +68,7 @@ urlpatterns = [
     path("api/schema/", SchemaView.as_view(), name="schema"),
     path("api/docs/", DocsView.as_view(url_name="schema"), name="docs"),
     path("api/auth/", include("rest_framework.urls")),
+    path("api/calendar.ics/", CalendarViewSet.as_view({"get": "file"}), name="calendar-file"),
     path("api/", include(router.urls)),
     path("admin/", site.urls),
     path("health", HealthView.as_view(), name="health"),

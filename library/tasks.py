@@ -5,6 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from library.services.analysing import refresh_and_analyze
 from library.services.catalogue import CatalogueResult, refresh_catalogue
 from library.services.discovery import discover
 from library.services.drift import check_drift
@@ -52,8 +53,12 @@ def _refreshed(result: CatalogueResult) -> str:
 
 @job("gap_analysis")
 def gap_analysis(run: RunContext) -> Mapping[str, Any]:
-    result = analyze_gaps(
-        now=timezone.now(), run=run, series_ids=run.params.get("series_ids"), author_ids=run.params.get("author_ids")
+    result = refresh_and_analyze(
+        now=timezone.now(),
+        run=run,
+        series_ids=run.params.get("series_ids"),
+        author_ids=run.params.get("author_ids"),
+        refresh=bool(run.params.get("refresh")),
     )
     words = f"{result.gaps} gaps in {result.series} series; {result.opened} rows opened, {result.closed} closed."
     return {"message": words, **result.as_stats()}
