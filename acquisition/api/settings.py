@@ -71,7 +71,7 @@ class ConfigurationInput(StrictSerializer):
         unknown = sorted(set(data) - set(KNOWN))
         if unknown:
             wrong = serializers.ErrorDetail("This setting is not known.", code="unknown_field")
-            raise serializers.ValidationError(dict.fromkeys(unknown, [wrong]))
+            raise serializers.ValidationError({key: [wrong] for key in unknown})
         return dict(data)
 
 
