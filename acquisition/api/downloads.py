@@ -209,7 +209,7 @@ class DownloadViewSet(ListMixin, RetrieveMixin, CreateMixin, ResourceViewSet):
 
     queryset = Download.objects.select_related("client", "created_by").prefetch_related("download_books__book")
     serializer_class = DownloadSerializer
-    tiers = dict.fromkeys(("create", "destroy", "change_status", "complete", "mark_failed", "retry"), "download")  # fmt: skip
+    tiers = dict.fromkeys(("create", "destroy", "change_status", "complete", "mark_failed", "retry"), "download")
     lists = frozenset({"pending", "failed", "retry_due"})
     filterset_class = DownloadFilters
     filtersets = dict.fromkeys(("pending", "failed", "retry_due"), DownloadFilters)
