@@ -75,7 +75,7 @@ class UserAdmin(RecordAdmin, DjangoUserAdmin):
     def get_form(self, request: Any, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         if obj is None:
             kwargs["form"] = self.add_form
-        return super().get_form(request, obj, change, **kwargs)
+        return super().get_form(request, obj, change=change, **kwargs)
 
     @admin.display(description="role", ordering="role")
     def role_pill(self, user: User) -> str:

@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllow
 from django.urls import path, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from config.admin_site import BEHIND
+from config.admin_site import BEHIND, plural_name
 from config.errors import UnabridgedError
 
 VIEWER, MODERATOR, ADMIN = "viewer", "moderator", "admin"
@@ -149,6 +149,7 @@ class RecordAdmin(RolePermissions, admin.ModelAdmin):
     section: ClassVar[str] = BEHIND
     order: ClassVar[int] = 50
     pin: ClassVar[int] = 0
+    list_title: ClassVar[str] = ""
     panels: ClassVar[tuple[str, ...]] = ()
     buttons: ClassVar[tuple[str, ...]] = ()
     secret_fields: ClassVar[tuple[str, ...]] = ()
@@ -192,7 +193,7 @@ class RecordAdmin(RolePermissions, admin.ModelAdmin):
     def get_form(self, request: Any, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         if self.secret_fields and "form" not in kwargs:
             kwargs["form"] = type("Form", (SecretForm,), {"secret_names": self.secret_fields})
-        return super().get_form(request, obj, change, **kwargs)
+        return super().get_form(request, obj, change=change, **kwargs)
 
     # --- Panels and buttons ------------------------------------------------------------------------------------------
 
@@ -266,8 +267,7 @@ class RecordAdmin(RolePermissions, admin.ModelAdmin):
         return attempt(request, act)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        title = str(self.opts.verbose_name_plural)
-        return super().changelist_view(request, {"title": title[:1].upper() + title[1:], **(extra_context or {})})
+        return super().changelist_view(request, {"title": plural_name(self), **(extra_context or {})})
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions = super().get_actions(request)

@@ -24,6 +24,12 @@ View = Callable[..., HttpResponseBase]
 Front = Callable[[HttpRequest], dict[str, Any]]
 
 
+def plural_name(model_admin: Any) -> str:
+    """What people call the rows of a model."""
+    name = getattr(model_admin, "list_title", "") or str(model_admin.opts.verbose_name_plural)
+    return name[:1].upper() + name[1:]
+
+
 class UnabridgedSite(AdminSite):
     """The admin site of the product."""
 
@@ -59,18 +65,17 @@ class UnabridgedSite(AdminSite):
     def _main_pages(self, request: HttpRequest) -> list[dict[str, Any]]:
         """The links in the header: the front page, and the models that ask for a place there."""
         pinned = sorted(
-            (model_admin.pin, model)
+            (model_admin.pin, plural_name(model_admin), model._meta)
             for model, model_admin in self._registry.items()
             if getattr(model_admin, "pin", None) and model_admin.has_module_permission(request)
         ) if request.user.is_authenticated else []  # fmt: skip
         pages = [{"label": self.index_title, "url": reverse("admin:index")}]
-        for _, model in pinned:
-            meta = model._meta
+        for _, name, meta in pinned:
             try:
                 url = reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
             except NoReverseMatch:
                 continue
-            pages.append({"label": str(meta.verbose_name_plural).capitalize(), "url": url})
+            pages.append({"label": name, "url": url})
         here = max((page["url"] for page in pages if request.path.startswith(page["url"])), key=len, default="")
         return [{**page, "is_here": page["url"] == here} for page in pages]
 
@@ -82,7 +87,8 @@ class UnabridgedSite(AdminSite):
         for app in self._build_app_dict(request).values():
             for entry in app["models"]:
                 model_admin = self._registry[entry["model"]]
-                found[getattr(model_admin, "section", BEHIND)].append((getattr(model_admin, "order", 50), entry))
+                section, order = getattr(model_admin, "section", BEHIND), getattr(model_admin, "order", 50)
+                found[section].append((order, {**entry, "name": plural_name(model_admin)}))
         return [
             {
                 "name": section,

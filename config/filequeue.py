@@ -33,7 +33,7 @@ class Channel(filesystem.Channel):
     def _delete(self, queue: str, *args: Any, **kwargs: Any) -> None:
         virtual.Channel._delete(self, queue, *args, **kwargs)
 
-    def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:
+    def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:  # type: ignore[override]
         folder = Path(self.data_folder_out)
         name = f"{time.time_ns()}_{uuid.uuid4()}"
         waiting = folder / f".{name}.new"

@@ -19,7 +19,9 @@ TIERS = ("PUBLIC", "AUTHENTICATED", "ADMIN", "DOWNLOAD", "METADATA", "SEARCH", "
 def check(kind: str) -> int:
     """0 when every rule holds."""
     with tempfile.TemporaryDirectory() as folder:
-        product = Product(Path(folder) / "data", kind=kind, extra={f"UNABRIDGED_RATE_{tier}": "100000/minute" for tier in TIERS})
+        product = Product(
+            Path(folder) / "data", kind=kind, extra={f"UNABRIDGED_RATE_{tier}": "100000/minute" for tier in TIERS}
+        )
         try:
             product.configure(
                 f"from accounts.services.users import create_user\n"

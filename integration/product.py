@@ -1,6 +1,7 @@
 """The product as its user runs it: real processes of `manage.py`, on SQLite or on PostgreSQL and Redis."""
 
 import os
+import random
 import signal
 import sqlite3
 import subprocess
@@ -14,8 +15,10 @@ from typing import Any
 
 import psycopg
 
+from config.supervisor import die_with_parent
 from integration.daemons import free_port
 
+DATABASE = "unabridged.sqlite3"
 ROOT = Path(__file__).resolve().parent.parent
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgres://root@127.0.0.1:5432")
 REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")
@@ -40,15 +43,23 @@ class Product:
     port: int = field(default_factory=free_port)
     server: subprocess.Popen[bytes] | None = None
     database: str = field(default_factory=lambda: f"unabridged_{uuid.uuid4().hex[:10]}")
-    redis_index: int = 9
+    redis_index: int = field(default_factory=lambda: random.randint(8, 15))
     extra: Mapping[str, str] = field(default_factory=dict)
+    template: "Product | None" = None
 
     def __post_init__(self) -> None:
+        """A new installation; or, with a `template` that is not running, a copy of its database."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.kind == "postgres":
+            source = f' template "{self.template.database}"' if self.template else ""
             with psycopg.connect(f"{POSTGRES}/postgres", autocommit=True) as connection:
-                connection.execute(f'create database "{self.database}"')
-        self.manage("migrate", "-v0")
+                connection.execute(f'create database "{self.database}"{source}')
+        elif self.template:
+            paths = self.template.folder / DATABASE, self.folder / DATABASE
+            with sqlite3.connect(paths[0]) as source_file, sqlite3.connect(paths[1]) as target:
+                source_file.backup(target)
+        if not self.template:
+            self.manage("migrate", "-v0")
 
     @property
     def environment(self) -> dict[str, str]:
@@ -84,6 +95,7 @@ class Product:
             self.server = subprocess.Popen(
                 [sys.executable, "manage.py", "serve"],
                 cwd=ROOT, env=self.environment, stdout=log, stderr=log, start_new_session=True,
+                preexec_fn=die_with_parent,
             )  # fmt: skip
 
     def kill(self) -> None:
@@ -107,7 +119,7 @@ class Product:
         if self.kind == "postgres":
             with psycopg.connect(f"{POSTGRES}/{self.database}") as connection:
                 return list(connection.execute(sql.encode()).fetchall())
-        connection = sqlite3.connect(f"file:{self.folder / 'unabridged.sqlite3'}?mode=ro", uri=True, timeout=10)
+        connection = sqlite3.connect(f"file:{self.folder / DATABASE}?mode=ro", uri=True, timeout=10)
         try:
             return connection.execute(sql).fetchall()
         finally:

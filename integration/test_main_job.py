@@ -3,6 +3,7 @@
 And again with every process of the product killed at ten points of the way: the end is the same each time.
 """
 
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,16 +66,26 @@ def client(tmp_path: Path) -> Iterator[Daemon]:
     daemon.kill()
 
 
-@pytest.fixture(params=KINDS)
-def product(
-    request: pytest.FixtureRequest, tmp_path: Path, swarm: Swarm, client: Daemon, runtimes: dict[int, float]
-) -> Iterator[Product]:
-    shelf = client.save_path.parent / f"shelf-{tmp_path.name}"
+@pytest.fixture(scope="module", params=KINDS)
+def prepared(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, runtimes: dict[int, float]
+) -> Iterator[tuple[Product, Path]]:
+    """An installation that has read a shelf with two of three books; each test gets a copy of it."""
+    base = tmp_path_factory.mktemp(f"prepared-{request.param}")
+    shelf = base / "shelf"
     for number in (1, 2):
         folder = shelf / AUTHOR / "Caspak" / f"{number} - {TITLES[number]}"
         write_tone(folder / "book.mp3", seconds=runtimes[number], tags={"album": TITLES[number], "artist": AUTHOR})
-    product = Product(tmp_path / "data", kind=request.param)
+    product = Product(base / "data", kind=request.param)
     product.manage("import_library", str(shelf))
+    yield product, shelf
+    product.close()
+
+
+@pytest.fixture
+def product(prepared: tuple[Product, Path], tmp_path: Path, swarm: Swarm, client: Daemon) -> Iterator[Product]:
+    template, shelf = prepared
+    product = Product(tmp_path / "data", kind=template.kind, template=template)
     product.configure(
         f"""
 from acquisition.models import DownloadClient, Indexer
@@ -89,6 +100,10 @@ PeriodicTask.objects.filter(name__in=["download_monitor", "sweep"]).update(inter
     yield product
     print(product.log)
     product.close()
+    for found in shelf.glob("*/*/*"):
+        if TITLES[3] in found.name:
+            shutil.rmtree(found)
+    shutil.rmtree(shelf / ".unabridged", ignore_errors=True)
 
 
 def _torrents(daemon: Daemon) -> list[object]:

@@ -127,7 +127,7 @@ class FailedAttemptAdmin(RecordAdmin):
 
 @admin.register(PeriodicTask, site=site)
 class JobAdmin(RecordAdmin):
-    section, order = WORK, 20
+    section, order, list_title = WORK, 20, "Jobs"
     change_role = ADMIN
     list_display = ("title", "description", "timing", "state", "last_run", "last_outcome")
     list_filter = ("enabled",)
@@ -143,6 +143,7 @@ class JobAdmin(RecordAdmin):
         return (
             super()
             .get_queryset(request)
+            .filter(name__in=JOBS)
             .annotate(
                 newest_pk=Subquery(newest.values("pk")[:1]),
                 newest_status=Subquery(newest.values("status")[:1]),
@@ -156,7 +157,7 @@ class JobAdmin(RecordAdmin):
 
     @admin.display(description="when")
     def timing(self, task: PeriodicTask) -> str:
-        return str(task.interval or task.crontab or "–")
+        return str(task.interval or (task.crontab and task.crontab.human_readable) or "–")
 
     @admin.display(description="state", ordering="enabled")
     def state(self, task: PeriodicTask) -> str:

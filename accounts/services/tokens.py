@@ -19,7 +19,7 @@ class RefreshToken(Token):
     """Longer lived; good for one refresh. Its row holds its id only, never the token itself."""
 
     token_type = "refresh"  # noqa: S105 (a kind, not a token)
-    lifetime = settings.SIMPLE_JWT["REFRESH_TOKEN_LIFETIME"]
+    lifetime: datetime.timedelta = settings.SIMPLE_JWT["REFRESH_TOKEN_LIFETIME"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,7 @@ def _is_place_after(said: list[str], title: list[str], extra: list[str]) -> bool
 
 
 def _judge_words(raw: str, wanted: WantedBook) -> Identity | None:
-    """Names without structure (`Rainbow.Six.Clancy.epub`): every word must be title, author, series or filler."""
+    """Names without structure (`Saltmarsh.Night.Ash.epub`): every word must be title, author, series or filler."""
     wanted_people = tuple(person for credit in wanted.authors for person in _people(credit))
     families = {surname(person) for person in wanted_people} | {
         fold_german(p).split()[-1] for p in wanted_people if fold_german(p)

@@ -131,7 +131,7 @@ class SeriesCoverage:
         return Covering(held, NO_POSITION, (), "the title fits several", candidates)
 
     def _cut_at_colon(self, held: HeldFacts) -> Covering | None:
-        """`Y` for `Y: The Last Man, Vol. 3`: the title of several entries, cut at the colon by some program."""
+        """`X` for `X: The Long Night, Vol. 3`: the title of several entries, cut at the colon by some program."""
         cut = [
             e.book_id for e in self.entries if ":" in e.title and fold(e.title.partition(":")[0]) == fold(held.title)
         ]

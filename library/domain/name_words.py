@@ -14,13 +14,21 @@ SURNAME_PREFIXES = word_set(
     mc saint vander o dal dalla do
     """
 )
-# Moved before the name when they stand after a comma: "Leo XIII, Pope".
+# Moved before the name when they stand after a comma: "Otto IV, King".
 STANDING_TITLES = word_set(
     """
     saint st pope sir dame lady lord king queen prince princess emperor empress venerable blessed baron baroness
     count countess duke duchess earl marquis marquise viscount bishop archbishop cardinal abbot father mother
     brother sister rev reverend dr doctor prof professor captain capt colonel col general gen major lieutenant lt
     mrs mr miss ms mme rabbi sheikh swami imam metropolitan patriarch
+    """
+)
+# Known by one name: before a comma and a full name, they are a person of their own, not a family name.
+MONONYMS = word_set(
+    """
+    anonymous homer sophocles plato aristotle euripides aeschylus aristophanes virgil ovid horace seneca cicero plutarch
+    herodotus thucydides xenophon epictetus lucretius voltaire moliere stendhal colette herge saki confucius avicenna
+    dante petrarch boccaccio novalis laozi patanjali valmiki kalidasa rumi hafiz clamp
     """
 )
 # Dropped from keys: they do not tell persons apart.

@@ -200,7 +200,7 @@ def _take_author(folder: _Folder, authors: tuple[str, ...]) -> None:
 
 
 def _take_series_head(folder: _Folder, series: str) -> None:
-    """Rule: "Cosmere 14 - Mistborn 6 - Title", "The Baroque Cycle - 02 - Title": places before the title are taken."""
+    """Rule: "Cosmere 14 - Mistborn 6 - Title", "The Tide Cycle - 02 - Title": places before the title are taken."""
     while True:
         pieces = _DASH.split(folder.text)
         if len(pieces) < 2:

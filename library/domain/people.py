@@ -10,6 +10,7 @@ from library.domain.name_words import (
     GENERATIONS,
     GIVEN_NAMES,
     HONORIFICS,
+    MONONYMS,
     NICKNAMES,
     NOBODY,
     ORGANISATION_WORDS,
@@ -48,7 +49,8 @@ def _is_role(text: str) -> bool:
 
 def _without_roles(text: str) -> str:
     """`Jane Doe (Narrator)` and `Jane Doe - translator` are Jane Doe; `Hugh Munro (Saki)` keeps his pen name."""
-    text = _BRACKET.sub(lambda m: "" if _is_role(m[1]) or not m[1].strip() else m[0], text)
+    # A role, or years of life, in brackets; a pen name stays.
+    text = _BRACKET.sub(lambda m: "" if _is_role(m[1]) or not re.search(r"[^\W\d]", m[1]) else m[0], text)
     while (tail := _ROLE_TAIL.search(text)) and _is_role(tail[1]):
         text = text[: tail.start()]
     while (lead := _LEAD_IN.match(text)) and lead.end() < len(text):
@@ -105,14 +107,22 @@ def _is_turned_pair(a: str, b: str) -> bool:
     first, second = a.split(), b.split()
     if len(second) > 1 and fold(second[-1]) in PARTICLES:
         return True
+    if compact(a) in MONONYMS and len(second) > 1 and _is_given(second[0]):
+        return False
     if compact(b) in STANDING_TITLES or _is_surname(a):
         return True
     if all(_is_initial(word) for word in second):
         return True
     if _is_given(first[0]):
         return False
-    # "Radford Warren, Maude L." and "Vitruvius Pollio, Marcus": given names do not stand alone, nor end in an initial.
+    # "Orme Thorn, Hilda L." and "Corvus Albus, Titus": given names do not stand alone, nor end in an initial.
     return len(second) == 1 or _is_initial(second[-1]) or all(_is_given(word) for word in second)
+
+
+def _is_epithet(piece: str) -> bool:
+    """`the Apostle`: what tells bearers of a single name apart, not another person."""
+    words = piece.casefold().split()
+    return words[0] == "the" and len(words) in (2, 3) and not _is_organisation(piece)
 
 
 def _from_commas(text: str) -> list[str]:
@@ -125,7 +135,13 @@ def _from_commas(text: str) -> list[str]:
         if not piece:
             continue
         if not pieces and compact(piece) in GENERATIONS:
-            leading = f" {piece}"  # "III, David R. George" was turned by a program that took III for a family name
+            leading = f" {piece}"  # "III, Edward Marsh" was turned by a program that took III for a family name
+            continue
+        if pieces and _is_epithet(piece):
+            suffixes[-1] += f" {piece}"
+            continue
+        if len(pieces) == 2 and compact(piece) in STANDING_TITLES:
+            pieces[1] = f"{piece} {pieces[1]}"  # "Tennyson, Alfred, Lord"
             continue
         if pieces and _is_suffix(piece):
             suffixes[-1] = f" {piece}" if compact(piece) not in DEGREES else ""
@@ -138,13 +154,13 @@ def _from_commas(text: str) -> list[str]:
         return pieces  # names of these scripts have the family name first, and no comma after it
     if len(pieces) == 2 and _is_turned_pair(pieces[0], pieces[1]):
         return [_turn(pieces[0], pieces[1]) + (suffixes[0] or suffixes[1])]
-    if len(pieces) % 2 == 0 and all(_is_surname(piece) for piece in pieces[::2]):
+    if len(pieces) > 2 and len(pieces) % 2 == 0 and all(_is_surname(piece) for piece in pieces[::2]):
         return [_turn(f, g) + s for f, g, s in zip(pieces[::2], pieces[1::2], suffixes[1::2], strict=True)]
     return [piece + suffix for piece, suffix in zip(pieces, suffixes, strict=True)]
 
 
 def _unjoined(name: str) -> list[str]:
-    """Two persons whose separator was lost: `John Smith Jane Doe`, `R.A. Mejia Charles Dean`."""
+    """Two persons whose separator was lost: `Robert Fell Susan Oakes`, `R.J. Fell Susan Oakes`."""
     parts = name.split()
     if len(parts) != 4 or "," in name:
         return [name]
@@ -168,7 +184,7 @@ def _shared_family(first: str, rest: list[str]) -> str:
 
 
 def _lists_persons(text: str) -> bool:
-    """Whether a text with an organisation's word also names a person: `Rob Kidd, Walt Disney Company`."""
+    """Whether a text with an organisation's word also names a person: `Paul Ash, Northern Film Company`."""
     pieces = [piece.split() for piece in re.split(r"[,;&]", text)]
     return len(pieces) > 1 and any(
         len(p) in (2, 3) and _is_given(p[0]) and not _is_organisation(" ".join(p)) for p in pieces

@@ -79,7 +79,7 @@ def straighten(text: str) -> str:
 
 @lru_cache(maxsize=131072)
 def fold(text: str) -> str:
-    """Lower-case ASCII words with single spaces: `Deadly Décisions & Co.` becomes `deadly decisions and co`.
+    """Lower-case ASCII words with single spaces: `Émile's Décision & Co.` becomes `emiles decision and co`.
 
     Other scripts are transliterated, apostrophes vanish, `&` and `+` become words, every other mark becomes a space.
     """

@@ -44,7 +44,7 @@ _OF_SERIES = re.compile(
     rf"^(?:the\s+)?({NUMBER})\s+(?:book|novel|volume)\s+(?:of|in)\s+(.+)$",
     re.IGNORECASE,
 )
-# "Skin Game - A Novel of the Dresden Files, Book 15"; not "Tales of the City, #2", which is the series' name.
+# "Neap - A Novel of the Tideland, Book 5"; not "Tales of the Weir, #2", which is the series' name.
 _NOVEL_OF = re.compile(r"^an?\s+(?:novel|novella|short story|story|tale)\s+(?:of|from|in)\s+(?=the\s)", re.IGNORECASE)
 _FROM_SERIES = re.compile(
     r"^(?:an?\s+)?(?:novels?|novellas?|short stor(?:y|ies)|stor(?:y|ies)|tales?)\s+(?:from|in)\s+(?=the\s)",
@@ -79,9 +79,9 @@ class Place:
 class ParsedTitle:
     """What a title string says.
 
-    `title` is free of series, format and edition; it keeps a subtitle that matters (`The Land: Swarm`) and loses one
+    `title` is free of series, format and edition; it keeps a subtitle that matters (`Tideland: Swarm`) and loses one
     that only names the sort of book (`A Novel`), which `subtitle` holds. `position` is the canonical label of a
-    position set, or empty. `number_in_title` says that the number stands in the title itself (`Saga, Vol. 2`), so
+    position set, or empty. `number_in_title` says that the number stands in the title itself (`Herons, Vol. 2`), so
     that it tells works apart. `other_series` are further places. `part` is set for one part of a split book.
     """
 
@@ -107,7 +107,7 @@ class ParsedTitle:
 
 
 def without_part(title: str) -> str:
-    """A title without its part: `The Way of Kings` of `The Way of Kings, Part 1`."""
+    """A title without its part: `Saltmarsh` of `Saltmarsh, Part 1`."""
     match = _PART_TAIL.search(title)
     return title[: match.start()] if match and match.start() > 0 else title
 
@@ -171,7 +171,7 @@ def _take_group(reading: _Reading, content: str, *, trailing: bool) -> bool:
         reading.part = _part(match[1], match[2])
         return True
     pieces = re.split(r"\s*;\s*", content)
-    # A second series after the first one's number: "Discworld, #31; Industrial Revolution, #3".
+    # A second series after the first one's number: "Tideland, #3; The Wide Shore, #11".
     places = [parse_place(piece, bare_number=not reading.has_series) for piece in pieces]
     if places[0] is not None and (places[0].series or trailing):
         reading.places += tuple(place for place in places if place is not None)
@@ -235,7 +235,7 @@ def _take_series_tail(reading: _Reading) -> None:
             continue
         place = parse_place(tail, bare_number=separator in (" - ", ": ") and len(tail.split()) >= 3)
         if separator == ": " and "#" in tail and not re.search(r"[,:]\s*#", tail):
-            continue  # "Batman: The Dark Knight Returns #1" is issue 1 of the whole
+            continue  # "Nightjar: The Lost Year #1" is issue 1 of the whole
         if place is None or (separator in (", ", ". ") and not _OF_SERIES.match(tail.strip())):
             continue
         if place.series:
@@ -292,7 +292,7 @@ def _may_be_numbered(name: str) -> bool:
 
 
 def _number_means_place(name: str, number: str) -> bool:
-    """Whether a number without a label after a name can be a place: `Soul Gem Collector 4`, not `Apollo 13`."""
+    """Whether a number without a label after a name can be a place: `The Lamp Keepers 4`, not `Apollo 13`."""
     words = fold(name).split()
     if not _may_be_numbered(name) or re.search(r"[,\d]$", name):
         return False
@@ -320,7 +320,7 @@ def _take_number_tail(reading: _Reading) -> None:
 
 
 def _take_known_series(reading: _Reading, known: Iterable[str]) -> None:
-    """Rule: "Wild Wastes: Eastern Expansion" belongs to Wild Wastes if that series is known."""
+    """Rule: "Tideland: Eastern Reach" belongs to Tideland if that series is known."""
     folded = fold(reading.text)
     for name in sorted(known, key=len, reverse=True):
         match = re.match(rf"^(?:the\s+)?{re.escape(straighten(name))}\s*(?::|-)\s+(\S.*)$", reading.text, re.IGNORECASE)

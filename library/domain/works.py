@@ -57,7 +57,7 @@ def title_key(title: str) -> str:
 
 @lru_cache(maxsize=65536)
 def series_key(name: str) -> str:
-    """A key that spellings of one series share: `The Fitz and the Fool Series` is `fitz and the fool`."""
+    """A key that spellings of one series share: `The Fox and the Heron Series` is `fox and the heron`."""
     key = _without_article(fold(name))
     while (shorter := _SERIES_TAIL.sub("", key)) != key and shorter:
         key = shorter
@@ -121,7 +121,7 @@ def _close(a: str, b: str) -> bool:
         return False
     if any(_ROMAN_END.fullmatch(x) or _ROMAN_END.fullmatch(y) for x, y in differing):
         return False
-    # "The Jungle Book" and "The Jungle Books" are two books.
+    # "The Fen Book" and "The Fen Books" are two books.
     if any(x.removesuffix("s") == y.removesuffix("s") for x, y in differing):
         return False
     return all(
@@ -205,14 +205,14 @@ def judge_works(a: str, b: str, *, author: str = "") -> Judgement:
 
 
 def _goes_on(a: _Face, b: _Face) -> bool:
-    """`Uncle Tom's Cabin or Life Among the Lowly`, `… Written by Herself`: old title pages say the same twice."""
+    """`Saltmarsh or The Drowned Fields`, `… Written by Herself`: old title pages say the same twice."""
     shorter, longer = sorted((a.whole, b.whole), key=len)
     rest = longer.removeprefix(shorter)
     return rest != longer and re.match(r" (?:or|written by|as told|being) ", rest) is not None
 
 
 def _is_subtitle_alone(a: _Face, b: _Face) -> bool:
-    """`Eastern Expansion` is `Wild Wastes: Eastern Expansion`: the first half is the series, given or implied."""
+    """`Eastern Reach` is `Tideland: Eastern Reach`: the first half is the series, given or implied."""
     for whole, alone in ((a, b), (b, a)):
         if whole.rest and not alone.rest and len(alone.main.split()) >= 2 and whole.rest == alone.main:
             return not DERIVED.search(whole.parsed.title) and not parse_positions(whole.main)

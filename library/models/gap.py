@@ -35,6 +35,7 @@ class GapReason(models.TextChoices):
     EXCLUDED = "excluded"
     NOT_FOLLOWED = "not_followed"
     NO_POSITION = "no_position"
+    UNCLEAR = "unclear"
 
 
 class GapQuerySet(models.QuerySet["Gap"]):
