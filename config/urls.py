@@ -8,10 +8,18 @@ from accounts.api.audit_logs import AuditViewSet
 from accounts.api.keys import KeyViewSet
 from accounts.api.sessions import EntryViewSet, SessionViewSet
 from accounts.api.users import UserViewSet
+from acquisition.api.blocklist import BlocklistViewSet
+from acquisition.api.decisions import DecisionViewSet
+from acquisition.api.download_clients import DownloadClientViewSet
 from acquisition.api.downloads import DownloadViewSet
+from acquisition.api.events import EventsViewSet
 from acquisition.api.gaps import GapAcquisitionViewSet
+from acquisition.api.imports import ImportViewSet
+from acquisition.api.indexers import IndexerViewSet
+from acquisition.api.releases import ReleaseViewSet
 from acquisition.api.settings import SettingsViewSet
 from acquisition.api.system import FiguresViewSet, WorkViewSet
+from acquisition.api.wanted import WantedViewSet
 from config.admin_site import site
 from config.api.schema_views import DocsView, SchemaView
 from config.health import DeepView, HealthView, LiveView, ReadyView
@@ -45,6 +53,14 @@ LIBRARY = [
 ACQUISITION = [
     ("downloads", DownloadViewSet),
     ("gaps", GapAcquisitionViewSet),
+    ("wanted", WantedViewSet),
+    ("releases", ReleaseViewSet),
+    ("decisions", DecisionViewSet),
+    ("blocklist", BlocklistViewSet),
+    ("indexers", IndexerViewSet),
+    ("download-clients", DownloadClientViewSet),
+    ("imports", ImportViewSet),
+    ("events", EventsViewSet),
     ("system", FiguresViewSet),
     ("system", SettingsViewSet),
     ("system", WorkViewSet),

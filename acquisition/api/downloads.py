@@ -209,12 +209,10 @@ class DownloadViewSet(ListMixin, RetrieveMixin, CreateMixin, ResourceViewSet):
 
     queryset = Download.objects.select_related("client", "created_by").prefetch_related("download_books__book")
     serializer_class = DownloadSerializer
-    tiers = {
-        name: "download" for name in ("create", "destroy", "change_status", "complete", "mark_failed", "retry")
-    }  # fmt: skip
+    tiers = dict.fromkeys(("create", "destroy", "change_status", "complete", "mark_failed", "retry"), "download")
     lists = frozenset({"pending", "failed", "retry_due"})
     filterset_class = DownloadFilters
-    filtersets = {name: DownloadFilters for name in ("pending", "failed", "retry_due")}
+    filtersets = dict.fromkeys(("pending", "failed", "retry_due"), DownloadFilters)
     ordering_fields = (
         "created_at", "status_at", "title", "status", "source", "progress", "size_bytes", "next_retry_at", "attempts",
     )  # fmt: skip
@@ -224,10 +222,9 @@ class DownloadViewSet(ListMixin, RetrieveMixin, CreateMixin, ResourceViewSet):
         "failed": (ordering_fields, ("-status_at",)),
         "retry_due": (ordering_fields, ("next_retry_at",)),
     }
-    answers = {
-        name: DownloadDetailSerializer
-        for name in ("retrieve", "create", "destroy", "change_status", "complete", "mark_failed", "retry")
-    }
+    answers = dict.fromkeys(
+        ("retrieve", "create", "destroy", "change_status", "complete", "mark_failed", "retry"), DownloadDetailSerializer
+    )
     inputs = {
         "create": DownloadInput,
         "change_status": StatusInput,

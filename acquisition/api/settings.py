@@ -43,7 +43,7 @@ class EnvironmentSerializer(serializers.Serializer[Any]):
     rate_limits = serializers.DictField(child=serializers.CharField())
 
 
-class ConfigurationSerializer(serializers.Serializer[Any]):
+class SystemConfigurationSerializer(serializers.Serializer[Any]):
     as_of = serializers.DateTimeField()
     settings = serializers.DictField(child=SettingSerializer())
     environment = EnvironmentSerializer()
@@ -60,7 +60,7 @@ def setting_field(key: str) -> serializers.Field[Any, Any, Any, Any]:
     return serializers.JSONField(**options)
 
 
-class ConfigurationInput(StrictSerializer):
+class SystemConfigurationInput(StrictSerializer):
     """Settings by key, such as `search.is_automatic`."""
 
     def get_fields(self) -> dict[str, Any]:
@@ -71,7 +71,7 @@ class ConfigurationInput(StrictSerializer):
         unknown = sorted(set(data) - set(KNOWN))
         if unknown:
             wrong = serializers.ErrorDetail("This setting is not known.", code="unknown_field")
-            raise serializers.ValidationError(dict.fromkeys(unknown, [wrong]))
+            raise serializers.ValidationError({key: [wrong] for key in unknown})
         return dict(data)
 
 
@@ -138,12 +138,12 @@ class SettingsViewSet(OperationsViewSet):
     }
     tiers = {"rules": "authenticated"}
     inputs = {
-        "change_configuration": ConfigurationInput,
+        "change_configuration": SystemConfigurationInput,
         "change_rules": QualityRulesInput,
     }
     answers = {
-        "configuration": ConfigurationSerializer,
-        "change_configuration": ConfigurationSerializer,
+        "configuration": SystemConfigurationSerializer,
+        "change_configuration": SystemConfigurationSerializer,
         "rules": QualityRulesSerializer,
         "change_rules": QualityRulesSerializer,
     }

@@ -19,7 +19,7 @@ MASK = "***"
 # Settings whose values are secrets: the addresses hold tokens.
 SECRETS = frozenset({"notifications.urls"})
 # Settings with an endpoint of their own, which checks them by sending to them.
-SET_ELSEWHERE = {key: "/api/system/notifications/" for key in ("notifications.urls", "notifications.events")}
+SET_ELSEWHERE = dict.fromkeys(("notifications.urls", "notifications.events"), "/api/system/notifications/")
 
 
 def effective_settings(*, now: datetime.datetime) -> dict[str, Any]:

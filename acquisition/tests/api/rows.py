@@ -144,6 +144,8 @@ ROWS: dict[str, Callable[[int], Any]] = {
     "/api/wanted/": wanted_book,
     "/api/releases/": found_release,
     "/api/decisions/": lambda number: nothing_of(make_decision(number)),
+    "/api/imports/review/": lambda number: nothing_of(whole_download(number, status="blocked")),
+    "/api/indexers/": lambda number: nothing_of(make_indexer(number)),
     "/api/imports/": lambda number: nothing_of(
         make_import(number, download=make_download(number), book=make_book(number))
     ),
