@@ -119,15 +119,15 @@ class ApiKeyAdmin(RecordAdmin):
     def state(self, key: ApiKey) -> str:
         if key.revoked_at:
             return pill("revoked", "bad")
-        return pill("expired", "fair") if key.expires_at and key.expires_at <= timezone.now() else pill("usable", "good")
+        return (
+            pill("expired", "fair") if key.expires_at and key.expires_at <= timezone.now() else pill("usable", "good")
+        )
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if change:
             super().save_model(request, obj, form, change)
             return
-        row, text = create_key(
-            user=obj.user, name=obj.name, is_read_only=obj.is_read_only, expires_at=obj.expires_at
-        )
+        row, text = create_key(user=obj.user, name=obj.name, is_read_only=obj.is_read_only, expires_at=obj.expires_at)
         obj.__dict__.update(row.__dict__)
         obj.text_once = text
 

@@ -186,8 +186,12 @@ class RecordAdmin(RolePermissions, admin.ModelAdmin):
 
     def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
         if db_field.name in self.secret_fields:
-            widget = forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password", "class": "vTextField"})
-            return forms.CharField(label=db_field.verbose_name.capitalize(), required=False, widget=widget, help_text=KEEP)
+            widget = forms.PasswordInput(
+                render_value=False, attrs={"autocomplete": "new-password", "class": "vTextField"}
+            )
+            return forms.CharField(
+                label=db_field.verbose_name.capitalize(), required=False, widget=widget, help_text=KEEP
+            )
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_form(self, request: Any, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:

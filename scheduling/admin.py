@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
@@ -177,7 +177,7 @@ class JobAdmin(RecordAdmin):
     def run_now(self, request: HttpRequest, rows: list[PeriodicTask]) -> str | HttpResponse:
         runs = [request_run(job=task.name, trigger=Trigger.USER, user=request.user) for task in rows]  # type: ignore[misc]
         if len(runs) == 1:
-            return HttpResponse(status=303, headers={"Location": change_url(runs[0])})
+            return HttpResponseRedirect(change_url(runs[0]))
         return f"{count_of(len(runs), 'job')} queued; see Runs."
 
     @button("Pause", when=lambda task: task.enabled)

@@ -55,7 +55,11 @@ def front(request: HttpRequest) -> dict[str, Any]:
     return {
         "figures": library_figures(),
         "series_rows": [
-            {"row": row, "url": change_url(row), "find_url": reverse("admin:library_series_do", args=[row.pk, "acquire"])}
+            {
+                "row": row,
+                "url": change_url(row),
+                "find_url": reverse("admin:library_series_do", args=[row.pk, "acquire"]),
+            }
             for row in nearest_series()
         ],
         "gap_counting": books_missing(),
@@ -141,5 +145,3 @@ def progress_view(request: HttpRequest) -> JsonResponse:
 
 site.add_page("progress/", progress_view, name="progress")
 site.set_front(front)
-
-

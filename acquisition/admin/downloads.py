@@ -36,7 +36,17 @@ class DownloadBookInline(RoleInline):
 @admin.register(Download, site=site)
 class DownloadAdmin(RecordAdmin):
     section, order, pin = GETTING, 10, 30
-    list_display = ("title", "state", "progress_bar", "book_names", "file_size", "source", "client", "status_at", "trouble")
+    list_display = (
+        "title",
+        "state",
+        "progress_bar",
+        "book_names",
+        "file_size",
+        "source",
+        "client",
+        "status_at",
+        "trouble",
+    )
     list_filter = ("status", "source", "client", "error_code")
     list_select_related = ("client",)
     search_fields = ("title", "author", "=infohash", "books__title", "error_message")
@@ -86,7 +96,9 @@ class DownloadAdmin(RecordAdmin):
             "state_pill": self.state(obj),
             "percent": int(100 * obj.progress),
             "is_live": obj.status in ACTIVE and obj.status not in (S.BLOCKED, S.FAILED),
-            "sizes": f"{size(obj.downloaded_bytes)} of {size(obj.size_bytes)}" if obj.downloaded_bytes else size(obj.size_bytes),
+            "sizes": f"{size(obj.downloaded_bytes)} of {size(obj.size_bytes)}"
+            if obj.downloaded_bytes
+            else size(obj.size_bytes),
             "speed": size(obj.speed_bytes) + "/s" if obj.speed_bytes else "",
             "eta": clock(obj.eta_seconds) if obj.eta_seconds and obj.status == S.DOWNLOADING else "",
             "books": [row.book for row in obj.download_books.all()],
@@ -127,7 +139,9 @@ class DownloadAdmin(RecordAdmin):
         ]
         found = [row for row in following if row]
         words = "The release is never grabbed again."
-        return f"{words} The next best one is queued: {found[0]}" if found else f"{words} There is no other accepted one."
+        return (
+            f"{words} The next best one is queued: {found[0]}" if found else f"{words} There is no other accepted one."
+        )
 
     @button("Cancel", tone="danger", when=lambda row: can_move(row.status, S.CANCELLED))
     def cancel(self, request: HttpRequest, rows: list[Download]) -> str:

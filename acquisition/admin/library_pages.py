@@ -102,7 +102,11 @@ class BookAdmin(PlainBookAdmin):
     def grab_view(self, request: HttpRequest, object_id: int, decision_id: int) -> HttpResponse:
         """Take a release; a rejected one only with a reason."""
         require_role(request, MODERATOR)
-        decision = Decision.objects.filter(pk=decision_id, book_id=object_id).select_related("book", "release__indexer").first()
+        decision = (
+            Decision.objects.filter(pk=decision_id, book_id=object_id)
+            .select_related("book", "release__indexer")
+            .first()
+        )
         if decision is None or request.method != "POST":
             raise Http404
 

@@ -12,7 +12,17 @@ from config.admin_site import GETTING, site
 @admin.register(Release, site=site)
 class ReleaseAdmin(RecordAdmin):
     section, order = GETTING, 40
-    list_display = ("title", "indexer", "format", "bitrate_kbps", "language", "file_size", "seeders", "is_free", "last_seen_at")
+    list_display = (
+        "title",
+        "indexer",
+        "format",
+        "bitrate_kbps",
+        "language",
+        "file_size",
+        "seeders",
+        "is_free",
+        "last_seen_at",
+    )
     list_filter = ("indexer", "protocol", "format", "is_free")
     list_select_related = ("indexer",)
     search_fields = ("title", "=infohash")
@@ -86,5 +96,3 @@ class BlocklistEntryAdmin(RecordAdmin):
             function, name, _ = actions["delete_selected"]
             actions["delete_selected"] = (function, name, "Allow these again")
         return actions
-
-

@@ -6,9 +6,10 @@ from typing import Any
 from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule
 
-from accounts.models import ApiKey, AuditEntry, Role, User
+from accounts.models import AuditEntry, User
 from accounts.services.keys import create_key
 from accounts.services.users import create_user
+from accounts.tests.people import PASSWORD
 from acquisition.models import (
     BlocklistEntry,
     Decision,
@@ -49,17 +50,8 @@ from library.models import (
 )
 from scheduling.models import FailedAttempt, Run, RunLogEntry
 
-PASSWORD = "correct horse battery staple"
 HOSTILE = "<script>alert('x')</script>"
 SECRET = "s3cr3t-never-shown"
-
-
-def cast() -> dict[str, User]:
-    """A person of each role."""
-    return {
-        role: create_user(username=f"a-{role}", email=f"{role}@example.org", password=PASSWORD, role=role)
-        for role in Role.values
-    }
 
 
 def make_rows(number: int) -> dict[type, Any]:
@@ -83,7 +75,13 @@ def make_rows(number: int) -> dict[type, Any]:
     keep(RunLogEntry.objects.create(run=run, at=now, level="warning", message=HOSTILE))
     keep(
         FailedAttempt.objects.create(
-            job="download", item_type="book", item_id=str(number), count=1, first_at=now, last_at=now, last_error=HOSTILE
+            job="download",
+            item_type="book",
+            item_id=str(number),
+            count=1,
+            first_at=now,
+            last_at=now,
+            last_error=HOSTILE,
         )
     )
     keep(IntervalSchedule.objects.create(every=1000 + number, period="minutes"))
@@ -109,7 +107,11 @@ def _library(number: int, user: User, run: Run, now: datetime.datetime, keep: An
     book = keep(Book.objects.create(title=name, title_key=f"book {number}", asin=f"B00000000{number}"))
     BookAuthor.objects.create(book=book, author=author)
     keep(FieldSource.objects.create(book=book, field="title", source="user", set_at=now))
-    entry = keep(SeriesEntry.objects.create(series=series, book=book, label="1", positions="1", position_first=1, position_last=1))
+    entry = keep(
+        SeriesEntry.objects.create(
+            series=series, book=book, label="1", positions="1", position_first=1, position_last=1
+        )
+    )
     recording = keep(Recording.objects.create(book=book, title=name, source="embedded", runtime_seconds=3600))
     recording.narrators.add(narrator)
     keep(RecordingIdentifier.objects.create(recording=recording, scheme="librivox", value=name))
@@ -137,7 +139,13 @@ def _library(number: int, user: User, run: Run, now: datetime.datetime, keep: An
     keep(GapAnalysis.objects.create(run=run, stats={"a": HOSTILE}))
     keep(
         CatalogueRecord.objects.create(
-            provider="embedded", kind="book", provider_id=name, title=name, payload={"a": HOSTILE}, book=book, fetched_at=now
+            provider="embedded",
+            kind="book",
+            provider_id=name,
+            title=name,
+            payload={"a": HOSTILE},
+            book=book,
+            fetched_at=now,
         )
     )
     keep(Correction.objects.create(book=book, field="title", old=HOSTILE, new=HOSTILE, source="user"))
@@ -149,7 +157,9 @@ def _acquisition(number: int, user: User, made: list[Any], now: datetime.datetim
     name = f"{HOSTILE} {number}"
     rows = {type(row): row for row in made}
     book, root, copy = rows[Book], rows[LibraryRoot], rows[Copy]
-    indexer = keep(Indexer.objects.create(name=f"indexer {number}", url="http://127.0.0.1:9", api_key=SECRET, last_error=HOSTILE))
+    indexer = keep(
+        Indexer.objects.create(name=f"indexer {number}", url="http://127.0.0.1:9", api_key=SECRET, last_error=HOSTILE)
+    )
     client = keep(
         DownloadClient.objects.create(
             name=f"client {number}", kind="qbittorrent", url="http://127.0.0.1:9", username="u", password=SECRET
@@ -167,7 +177,9 @@ def _acquisition(number: int, user: User, made: list[Any], now: datetime.datetim
             reasons=[{"code": "x", "message": HOSTILE, "permanent": True}], order=[HOSTILE],
         )
     )  # fmt: skip
-    keep(SearchState.objects.create(book=book, last_outcome=HOSTILE, last_searched_at=now - datetime.timedelta(hours=1)))
+    keep(
+        SearchState.objects.create(book=book, last_outcome=HOSTILE, last_searched_at=now - datetime.timedelta(hours=1))
+    )
     keep(BlocklistEntry.objects.create(book=book, indexer=indexer, title=name, reason=HOSTILE, created_by=user))
     download = keep(
         Download.objects.create(
@@ -184,6 +196,3 @@ def _acquisition(number: int, user: User, made: list[Any], now: datetime.datetim
             checks=[{"code": "x", "ok": False, "message": HOSTILE}],
         )
     )  # fmt: skip
-
-
-__all__ = ["HOSTILE", "PASSWORD", "SECRET", "ApiKey", "cast", "make_rows"]

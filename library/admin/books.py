@@ -102,7 +102,16 @@ class IdentifierInline(RoleInline):
 @admin.register(Recording, site=site)
 class RecordingAdmin(RecordAdmin):
     section, order = SHELF, 50
-    list_display = ("__str__", "book_link", "reader_names", "language", "length", "is_abridged", "is_dramatised", "source")
+    list_display = (
+        "__str__",
+        "book_link",
+        "reader_names",
+        "language",
+        "length",
+        "is_abridged",
+        "is_dramatised",
+        "source",
+    )
     list_filter = ("source", "language", "is_abridged", "is_dramatised")
     list_select_related = ("book",)
     search_fields = ("title", "book__title", "narrators__name", "=identifiers__value")

@@ -27,7 +27,11 @@ class OpenFilter(admin.SimpleListFilter):
         return [("closed", "Closed"), ("all", "All")]
 
     def choices(self, changelist: Any) -> Any:
-        yield {"selected": self.value() is None, "query_string": changelist.get_query_string(remove=["state"]), "display": "Open"}
+        yield {
+            "selected": self.value() is None,
+            "query_string": changelist.get_query_string(remove=["state"]),
+            "display": "Open",
+        }
         for value, words in self.lookup_choices:
             yield {
                 "selected": self.value() == value,

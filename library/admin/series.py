@@ -36,9 +36,7 @@ def entry_rows(series: Series) -> list[dict[str, Any]]:
         .order_by(F("position_first").asc(nulls_last=True), "pk")
     )
     gaps = {gap.book_id: gap for gap in Gap.objects.open().filter(series=series).select_related("covered_by")}
-    excluded = set(
-        Exclusion.objects.filter(book__series_entries__series=series).values_list("book_id", flat=True)
-    )
+    excluded = set(Exclusion.objects.filter(book__series_entries__series=series).values_list("book_id", flat=True))
     copies: dict[int, Copy] = {}
     for copy in Copy.objects.present().filter(book__series_entries__series=series).order_by("-pk"):
         copies[copy.book_id or 0] = copy
