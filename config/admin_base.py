@@ -1,12 +1,13 @@
 """What the admin pages of all apps share: permissions by role, buttons, panels, secrets that are never shown."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.utils import flatten_fieldsets
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
@@ -28,6 +29,11 @@ def has_role(request: HttpRequest, role: str) -> bool:
     """Whether the person may do what `role` may; nobody may do what needs no role."""
     check = getattr(request.user, "has_role", None)
     return bool(role and check and check(role))
+
+
+def who(request: HttpRequest) -> Any:
+    """The person; only people who have signed in come to these pages."""
+    return request.user
 
 
 def require_role(request: HttpRequest, role: str) -> None:
@@ -177,11 +183,11 @@ class RecordAdmin(RolePermissions, admin.ModelAdmin):
         folded = (DETAILS, {"fields": [name for name in names if name not in open_names], "classes": ["collapse"]})
         return [(None, {"fields": open_names}), folded] if open_names else [folded]
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         given = tuple(super().get_readonly_fields(request, obj))
         if self.editable is None or obj is None:
             return given
-        shown = admin.utils.flatten_fieldsets(self.get_fieldsets(request, obj))
+        shown = flatten_fieldsets(self.get_fieldsets(request, obj))
         return (*given, *(name for name in shown if name not in self.editable and name not in given))
 
     def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
@@ -264,7 +270,7 @@ class RecordAdmin(RolePermissions, admin.ModelAdmin):
             outcome = getattr(self, verb)(request, rows)
             kept = [row for row in rows if row.pk]
             LogEntry.objects.log_actions(
-                request.user.pk, kept, CHANGE, change_message=f"{facts.label}. {reason_of(request)}".strip()
+                who(request).pk, kept, CHANGE, change_message=f"{facts.label}. {reason_of(request)}".strip()
             )
             return outcome
 
@@ -274,7 +280,7 @@ class RecordAdmin(RolePermissions, admin.ModelAdmin):
         return super().changelist_view(request, {"title": plural_name(self), **(extra_context or {})})
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        actions = super().get_actions(request)
+        actions: dict[str, Any] = super().get_actions(request)
         for name, facts in self._known_buttons(request).items():
             if facts.in_list:
                 actions[name] = (_list_action(name), name, facts.label)

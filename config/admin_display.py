@@ -1,4 +1,4 @@
-"""How values look in the admin: bars, pills, links, sizes, durations. Everything is escaped; nothing is styled inline."""
+"""How values look in the admin: bars, pills, links, sizes, durations. All is escaped; nothing is styled inline."""
 
 from typing import Any
 

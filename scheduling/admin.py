@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
-from config.admin_base import ADMIN, RecordAdmin, button, count_of
+from config.admin_base import ADMIN, RecordAdmin, button, count_of, who
 from config.admin_display import bar, change_url, clock, link, pill
 from config.admin_site import BEHIND, WORK, site
 from scheduling.domain.jobs import JOBS
@@ -93,7 +93,7 @@ class RunAdmin(RecordAdmin):
     @button("Run it again", in_list=False, when=lambda run: run.status not in UNFINISHED)
     def run_again(self, request: HttpRequest, rows: list[Run]) -> str:
         old = rows[0]
-        request_run(job=old.job, params=old.params, trigger=Trigger.USER, user=request.user, lock=old.lock)  # type: ignore[arg-type]
+        request_run(job=old.job, params=old.params, trigger=Trigger.USER, user=who(request), lock=old.lock)
         return f"{job_title(old.job)} is queued; see Runs."
 
 
@@ -175,7 +175,7 @@ class JobAdmin(RecordAdmin):
 
     @button("Run now")
     def run_now(self, request: HttpRequest, rows: list[PeriodicTask]) -> str | HttpResponse:
-        runs = [request_run(job=task.name, trigger=Trigger.USER, user=request.user) for task in rows]  # type: ignore[misc]
+        runs = [request_run(job=task.name, trigger=Trigger.USER, user=who(request)) for task in rows]
         if len(runs) == 1:
             return HttpResponseRedirect(change_url(runs[0]))
         return f"{count_of(len(runs), 'job')} queued; see Runs."

@@ -12,7 +12,7 @@ from acquisition.models import Download, DownloadBook, DownloadEvent, ImportReco
 from acquisition.services.asking import cancel_download, reject_download, retry_download
 from acquisition.services.importing import overrule_and_import, undo_import
 from acquisition.services.monitoring import wake_monitor
-from config.admin_base import MODERATOR, RecordAdmin, RoleInline, button, count_of, reason_of
+from config.admin_base import MODERATOR, RecordAdmin, RoleInline, button, count_of, has_role, reason_of, who
 from config.admin_display import bar, clock, link, pill, size
 from config.admin_site import BEHIND, GETTING, site
 
@@ -30,7 +30,7 @@ class DownloadBookInline(RoleInline):
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         is_open = obj is not None and obj.status == S.BLOCKED and not obj.download_books.exists()
-        return is_open and request.user.has_role(MODERATOR)  # type: ignore[union-attr]
+        return is_open and has_role(request, MODERATOR)
 
 
 @admin.register(Download, site=site)
@@ -67,7 +67,7 @@ class DownloadAdmin(RecordAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Only to say which book a blocked download is."""
         is_open = obj is not None and obj.status == S.BLOCKED
-        return is_open and request.user.has_role(MODERATOR)  # type: ignore[union-attr]
+        return is_open and has_role(request, MODERATOR)
 
     @admin.display(description="status", ordering="status")
     def state(self, download: Download) -> str:
@@ -109,7 +109,7 @@ class DownloadAdmin(RecordAdmin):
     @button("Try again", when=lambda row: can_move(row.status, S.QUEUED) and row.status != S.SEARCHING)
     def retry(self, request: HttpRequest, rows: list[Download]) -> str:
         for download in rows:
-            retry_download(download=download, actor=request.user.get_username())
+            retry_download(download=download, actor=who(request).get_username())
         return f"{count_of(len(rows), 'download')} queued again."
 
     @button(
@@ -119,7 +119,7 @@ class DownloadAdmin(RecordAdmin):
     )
     def import_anyway(self, request: HttpRequest, rows: list[Download]) -> str:
         for download in rows:
-            actor = request.user.get_username()
+            actor = who(request).get_username()
             overrule_and_import(download=download, codes=[download.error_code], reason=reason_of(request), actor=actor)
         wake_monitor()
         return "It is being filed. If another check stands in the way, it waits here again."
@@ -133,7 +133,7 @@ class DownloadAdmin(RecordAdmin):
     def reject(self, request: HttpRequest, rows: list[Download]) -> str:
         following = [
             reject_download(
-                download=download, reason=reason_of(request), actor=request.user.get_username(), now=timezone.now()
+                download=download, reason=reason_of(request), actor=who(request).get_username(), now=timezone.now()
             )
             for download in rows
         ]
@@ -146,7 +146,7 @@ class DownloadAdmin(RecordAdmin):
     @button("Cancel", tone="danger", when=lambda row: can_move(row.status, S.CANCELLED))
     def cancel(self, request: HttpRequest, rows: list[Download]) -> str:
         for download in rows:
-            cancel_download(download=download, actor=request.user.get_username())
+            cancel_download(download=download, actor=who(request).get_username())
         return f"{count_of(len(rows), 'download')} cancelled."
 
 
@@ -217,5 +217,6 @@ class ImportRecordAdmin(RecordAdmin):
     @button("Undo this import", tone="danger", when=lambda record: record.status == ImportStatus.COMMITTED)
     def undo(self, request: HttpRequest, rows: list[ImportRecord]) -> str:
         for record in rows:
-            undo_import(record=record, actor=request.user.get_username(), now=timezone.now())
-        return f"{count_of(len(rows), 'import')} undone: the files left the library, what seeds stayed, the gap is open again."
+            undo_import(record=record, actor=who(request).get_username(), now=timezone.now())
+        words = "the files left the library, what seeds stayed, the gap is open again."
+        return f"{count_of(len(rows), 'import')} undone: {words}"

@@ -123,7 +123,8 @@ def _library(number: int, user: User, run: Run, now: datetime.datetime, keep: An
     LibraryRoot.objects.create(name=f"abs root {number}", kind="audiobookshelf", server=server, abs_library_id="x")
     copy = keep(
         Copy.objects.create(
-            root=root, path=name, title=name, authors=[name], book=Book.objects.create(title=f"own {name}", title_key="o"),
+            root=root, path=name, title=name, authors=[name],
+            book=Book.objects.create(title=f"own {name}", title_key="o"),
             match_state="review", match_candidates=[book.pk], match_reasons=[HOSTILE],
             problems=[{"code": "x", "message": HOSTILE, "path": HOSTILE}],
         )
@@ -191,7 +192,8 @@ def _acquisition(number: int, user: User, made: list[Any], now: datetime.datetim
     keep(DownloadEvent.objects.create(download=download, at=now, new_status="blocked", message=HOSTILE))
     keep(
         ImportRecord.objects.create(
-            download=download, book=book, root=root, copy=copy, status="placed", source_path="/nowhere", target_path=name,
+            download=download, book=book, root=root, copy=copy, status="placed", source_path="/nowhere",
+            target_path=name,
             files=[{"source": "/a", "target": HOSTILE, "size_bytes": 1}],
             checks=[{"code": "x", "ok": False, "message": HOSTILE}],
         )

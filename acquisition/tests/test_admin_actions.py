@@ -371,7 +371,8 @@ def test_front_page_costs_the_same_for_many_rows(browser: Client, book: Book, in
         DownloadBook.objects.create(download=row, book=other)
         author = Author.objects.create(name=f"A{number}", name_key=f"a{number}")
         Series.objects.create(
-            name=f"S{number}", name_key=f"s{number}", author=author, owned_count=1, counted_count=2, missing_count=1, completion_percentage=50,
+            name=f"S{number}", name_key=f"s{number}", author=author, owned_count=1, counted_count=2, missing_count=1,
+            completion_percentage=50,
         )  # fmt: skip
 
     counts = []

@@ -1,6 +1,6 @@
 """The report in the admin: what is not on the shelf, and why."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Exists, OuterRef, QuerySet
@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 
-from config.admin_base import RecordAdmin, button, count_of
+from config.admin_base import RecordAdmin, button, count_of, who
 from config.admin_display import link, pill
 from config.admin_site import BEHIND, SHELF, site
 from library.admin.series import LOOKS
@@ -54,8 +54,8 @@ class GapAdmin(RecordAdmin):
     list_select_related = ("book", "series", "author")
     search_fields = ("book__title", "series__name", "author__name", "explanation")
     date_hierarchy = "opened_at"
-    panels = ("library/admin/gap.html",)
-    buttons = ("unwant", "want", "recount")
+    panels: ClassVar[tuple[str, ...]] = ("library/admin/gap.html",)
+    buttons: ClassVar[tuple[str, ...]] = ("unwant", "want", "recount")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Gap]:
         excluded = Exists(Exclusion.objects.filter(book=OuterRef("book")))
@@ -90,7 +90,7 @@ class GapAdmin(RecordAdmin):
     @button("Not wanted", tone="danger", when=lambda gap: not gap.is_excluded and gap.closed_at is None)
     def unwant(self, request: HttpRequest, rows: list[Gap]) -> str:
         books = {gap.book_id: gap.book for gap in rows}
-        count = exclude_books(books=list(books.values()), now=timezone.now(), user=request.user)  # type: ignore[arg-type]
+        count = exclude_books(books=list(books.values()), now=timezone.now(), user=who(request))
         return f"{count_of(count, 'book')} excluded; nothing asks for them again. See Exclusions to take it back."
 
     @button("Want it again", when=lambda gap: gap.is_excluded)

@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 
-from config.admin_base import ADMIN, MODERATOR, RecordAdmin, RoleInline, attempt, button, require_role
+from config.admin_base import ADMIN, MODERATOR, RecordAdmin, RoleInline, attempt, button, has_role, require_role, who
 from config.admin_display import change_url, clock, link, pill, size
 from config.admin_site import BEHIND, SHELF, SOURCES, site
 from config.errors import NotFoundError
@@ -59,7 +59,7 @@ def read_roots(request: HttpRequest, roots: list[LibraryRoot], *, dry_run: bool 
     """Queue a reading of these roots."""
     ids = sorted(root.pk for root in roots)
     params: dict[str, Any] = {"root_ids": ids, "dry_run": dry_run}
-    return request_run(job="library_import", params=params, trigger=Trigger.USER, user=request.user)  # type: ignore[arg-type]
+    return request_run(job="library_import", params=params, trigger=Trigger.USER, user=who(request))
 
 
 def to_run(run: Run) -> HttpResponse:
@@ -290,7 +290,7 @@ class CopyAdmin(RecordAdmin):
             "copy": obj,
             "match_pill": self.match_pill(obj),
             "candidates": list(candidates),
-            "may_decide": request.user.has_role(MODERATOR),  # type: ignore[union-attr]
+            "may_decide": has_role(request, MODERATOR),
             "length": self.length(obj),
             "needs_review": obj.match_state == MatchState.REVIEW,
         }
@@ -317,7 +317,7 @@ class CopyAdmin(RecordAdmin):
                     "There is no such book. Give the number of a book; it is in the address of its page."
                 )
             book = form.cleaned_data["book"]
-        decided = decide_match(copy=copy, book=book, user=request.user, now=timezone.now())  # type: ignore[arg-type]
+        decided = decide_match(copy=copy, book=book, user=who(request), now=timezone.now())
         return f"{copy} is “{decided.book}” from now on; it is not asked again."
 
 
