@@ -1,9 +1,13 @@
 """How values look in the admin: bars, pills, links, sizes, durations. All is escaped; nothing is styled inline."""
 
+import datetime
 from typing import Any
 
+from django.contrib import admin
 from django.contrib.admin.utils import quote
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -49,6 +53,22 @@ def list_url(label: str, query: str = "") -> str:
 def link(obj: Any, text: str = "") -> SafeString | str:
     """A link to a row's page; nothing for nothing."""
     return format_html('<a href="{}">{}</a>', change_url(obj), text or str(obj)) if obj is not None else "–"
+
+
+def moment(value: datetime.datetime | None) -> str:
+    """`22 Nov 2026 22:27`, in the server's time zone."""
+    return date_format(timezone.localtime(value), "j M Y H:i") if value else "–"
+
+
+def moment_column(field: str, description: str) -> Any:
+    """A column of a list for a time, short enough to stand beside others."""
+
+    @admin.display(description=description, ordering=field)
+    def show(row: Any) -> str:
+        return moment(getattr(row, field))
+
+    show.__name__ = f"short_{field}"
+    return show
 
 
 def size(value: int | None) -> str:

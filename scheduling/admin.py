@@ -1,6 +1,5 @@
 """Runs, jobs and the tally of failures, in the admin."""
 
-import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -10,7 +9,7 @@ from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
 from config.admin_base import ADMIN, RecordAdmin, button, count_of, who
-from config.admin_display import bar, change_url, clock, link, pill
+from config.admin_display import bar, change_url, clock, link, moment, moment_column, pill
 from config.admin_site import BEHIND, WORK, site
 from scheduling.domain.jobs import JOBS
 from scheduling.models import UNFINISHED, FailedAttempt, Run, RunLogEntry, Trigger
@@ -38,7 +37,16 @@ class JobFilter(admin.SimpleListFilter):
 @admin.register(Run, site=site)
 class RunAdmin(RecordAdmin):
     section, order, pin = WORK, 10, 40
-    list_display = ("what", "state", "progress_bar", "message", "trigger", "requested_by", "created_at", "took")
+    list_display = (
+        "what",
+        "state",
+        "progress_bar",
+        "message",
+        "trigger",
+        "requested_by",
+        moment_column("created_at", "asked for"),
+        "took",
+    )
     list_display_links = ("what",)
     list_filter = ("status", JobFilter, "trigger")
     list_select_related = ("requested_by",)
@@ -164,8 +172,8 @@ class JobAdmin(RecordAdmin):
         return pill("on", "good") if task.enabled else pill("paused", "fair")
 
     @admin.display(description="last run", ordering="newest_at")
-    def last_run(self, task: Any) -> datetime.datetime | None:
-        return task.newest_at
+    def last_run(self, task: Any) -> str:
+        return moment(task.newest_at)
 
     @admin.display(description="how it ended")
     def last_outcome(self, task: Any) -> str:

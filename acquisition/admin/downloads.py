@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -13,7 +12,7 @@ from acquisition.services.asking import cancel_download, reject_download, retry_
 from acquisition.services.importing import overrule_and_import, undo_import
 from acquisition.services.monitoring import wake_monitor
 from config.admin_base import MODERATOR, RecordAdmin, RoleInline, button, count_of, has_role, reason_of, who
-from config.admin_display import bar, clock, link, pill, size
+from config.admin_display import bar, clock, link, moment_column, pill, size
 from config.admin_site import BEHIND, GETTING, site
 
 S = DownloadState
@@ -40,12 +39,10 @@ class DownloadAdmin(RecordAdmin):
         "title",
         "state",
         "progress_bar",
-        "book_names",
+        "trouble",
         "file_size",
         "source",
-        "client",
-        "status_at",
-        "trouble",
+        moment_column("status_at", "since"),
     )
     list_filter = ("status", "source", "client", "error_code")
     list_select_related = ("client",)
@@ -60,10 +57,6 @@ class DownloadAdmin(RecordAdmin):
     )  # fmt: skip
     readonly_fields = fields
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Download]:
-        books = Prefetch("download_books", DownloadBook.objects.select_related("book"))
-        return super().get_queryset(request).prefetch_related(books)
-
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Only to say which book a blocked download is."""
         is_open = obj is not None and obj.status == S.BLOCKED
@@ -76,10 +69,6 @@ class DownloadAdmin(RecordAdmin):
     @admin.display(description="progress", ordering="progress")
     def progress_bar(self, download: Download) -> str:
         return bar(100 * download.progress) if download.status != S.QUEUED else "–"
-
-    @admin.display(description="books")
-    def book_names(self, download: Download) -> str:
-        return ", ".join(row.book.title for row in download.download_books.all()) or "–"
 
     @admin.display(description="size", ordering="size_bytes")
     def file_size(self, download: Download) -> str:
@@ -101,7 +90,7 @@ class DownloadAdmin(RecordAdmin):
             else size(obj.size_bytes),
             "speed": size(obj.speed_bytes) + "/s" if obj.speed_bytes else "",
             "eta": clock(obj.eta_seconds) if obj.eta_seconds and obj.status == S.DOWNLOADING else "",
-            "books": [row.book for row in obj.download_books.all()],
+            "books": [row.book for row in obj.download_books.select_related("book")],
             "events": list(obj.events.order_by("-id")[:200]),
             "imports": list(obj.imports.select_related("root", "copy", "book").order_by("-pk")),
         }

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from config.admin_base import MODERATOR, RecordAdmin, RoleInline, button, count_of, who
-from config.admin_display import bar, clock, link, pill
+from config.admin_display import bar, clock, link, moment_column, pill
 from config.admin_site import BEHIND, SHELF, site
 from library.models import Book, BookAuthor, Exclusion, FieldSource, Gap, Recording, RecordingIdentifier, SeriesEntry
 from library.services.editing import edit_book
@@ -29,7 +29,16 @@ class FieldSourceInline(RoleInline):
 class BookAdmin(RecordAdmin):
     section, order, pin = SHELF, 30, 15
     change_role = MODERATOR
-    list_display = ("title", "author_names", "series_names", "owned", "kind", "language", "fullness", "created_at")
+    list_display = (
+        "title",
+        "author_names",
+        "series_names",
+        "owned",
+        "kind",
+        "language",
+        "fullness",
+        moment_column("created_at", "added"),
+    )
     list_filter = ("is_owned", "kind", "status", "language", "import_source")
     search_fields = ("title", "authors__name", "series_entries__series__name", "=asin", "=isbn")
     date_hierarchy = "created_at"

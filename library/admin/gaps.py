@@ -6,10 +6,9 @@ from django.contrib import admin
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.html import format_html
 
 from config.admin_base import RecordAdmin, button, count_of, who
-from config.admin_display import link, pill
+from config.admin_display import link, moment_column, pill
 from config.admin_site import BEHIND, SHELF, site
 from library.admin.series import LOOKS
 from library.models import Exclusion, Gap, GapAnalysis
@@ -48,7 +47,15 @@ class OpenFilter(admin.SimpleListFilter):
 @admin.register(Gap, site=site)
 class GapAdmin(RecordAdmin):
     section, order, pin = SHELF, 20, 20
-    list_display = ("book_link", "why", "series_link", "position", "does_count", "is_wanted", "opened_at")
+    list_display = (
+        "book_link",
+        "why",
+        "series_link",
+        "position",
+        "does_count",
+        "is_wanted",
+        moment_column("opened_at", "since"),
+    )
     list_display_links = None
     list_filter = (OpenFilter, "reason", "entry_class", "counts", "is_wanted", "series__follow")
     list_select_related = ("book", "series", "author")
@@ -75,10 +82,7 @@ class GapAdmin(RecordAdmin):
     @admin.display(description="why", ordering="reason")
     def why(self, gap: Gap) -> str:
         tone, word = LOOKS.get(gap.reason, ("fair", gap.get_reason_display().lower()))
-        shown = pill(gap.reason, tone, word)
-        if gap.explanation.casefold() == word:
-            return shown
-        return format_html("{} {}", shown, gap.explanation)
+        return pill(gap.reason, tone, gap.explanation or word)
 
     @admin.display(description="counts", boolean=True, ordering="counts")
     def does_count(self, gap: Gap) -> bool:
