@@ -42,9 +42,8 @@ class RunAdmin(RecordAdmin):
         "state",
         "progress_bar",
         "message",
-        "trigger",
-        "requested_by",
         moment_column("created_at", "asked for"),
+        "requested_by",
         "took",
     )
     list_display_links = ("what",)
