@@ -1,5 +1,6 @@
 """What the admin pages of all apps share: permissions by role, buttons, panels, secrets that are never shown."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
@@ -20,6 +21,7 @@ from config.errors import UnabridgedError
 VIEWER, MODERATOR, ADMIN = "viewer", "moderator", "admin"
 NOBODY = ""
 MOST_ROWS = 500
+MOST_NAMED = 20
 KEEP = "Leave empty to keep what is stored; it is never shown."
 DETAILS = "All details"
 T = TypeVar("T", bound=Callable[..., Any])
@@ -205,6 +207,19 @@ class RecordAdmin(RolePermissions, admin.ModelAdmin):
             kwargs["form"] = type("Form", (SecretForm,), {"secret_names": self.secret_fields})
         return super().get_form(request, obj, change=change, **kwargs)
 
+    # --- Deleting ----------------------------------------------------------------------------------------------------
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """How much goes along, counted and not listed: a library root may have a hundred thousand copies.
+
+        Who may delete a row may delete what belongs to it.
+        """
+        rows = self.model._default_manager.filter(pk__in=[row.pk for row in objs])
+        counts: Counter[str] = Counter({str(self.opts.verbose_name_plural): len(objs)})
+        protected: list[str] = []
+        _count_along(rows, counts, protected)
+        return [str(row) for row in objs[:MOST_NAMED]], dict(counts), set(), protected
+
     # --- Panels and buttons ------------------------------------------------------------------------------------------
 
     def page_title(self, obj: Any) -> str:
@@ -296,6 +311,20 @@ def _list_action(name: str) -> Callable[..., HttpResponse | None]:
         return model_admin.perform(request, name, rows)
 
     return act
+
+
+def _count_along(rows: models.QuerySet[Any], counts: Counter[str], protected: list[str]) -> None:
+    """What a deletion of these rows takes along, table by table, and what stands against it."""
+    for relation in rows.model._meta.related_objects:
+        if not isinstance(relation, models.ManyToOneRel):
+            continue
+        related = relation.related_model._base_manager.filter(**{f"{relation.field.name}__in": rows})
+        if relation.on_delete is models.PROTECT:
+            name = relation.related_model._meta.verbose_name
+            protected += [f"{name}: {row}" for row in related[:MOST_NAMED]]
+        elif relation.on_delete is models.CASCADE and (number := related.count()):
+            counts[str(relation.related_model._meta.verbose_name_plural)] += number
+            _count_along(related, counts, protected)
 
 
 class RoleInline(RolePermissions, admin.TabularInline):

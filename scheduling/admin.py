@@ -1,6 +1,6 @@
 """Runs, jobs and the tally of failures, in the admin."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import OuterRef, QuerySet, Subquery
@@ -52,7 +52,7 @@ class RunAdmin(RecordAdmin):
     search_fields = ("job", "message", "error_code")
     date_hierarchy = "created_at"
     panels = ("scheduling/admin/run.html",)
-    buttons = ("cancel", "run_again")
+    buttons: ClassVar[tuple[str, ...]] = ("cancel", "run_again")
     fields = (
         "job", "trigger", "requested_by", "parent", "params", "attempt", "error_code", "result", "created_at",
         "started_at", "heartbeat_at", "finished_at", "cancel_requested_at",

@@ -57,6 +57,14 @@ def test_last_admin_stays(browser: Client, people: dict[str, User], change: dict
     assert browser.post(delete, {"post": "yes"}).status_code == 403
 
 
+def test_user_is_deleted_with_the_keys(browser: Client, people: dict[str, User]) -> None:
+    browser.post(reverse("admin:accounts_apikey_add"), {"user": people["viewer"].pk, "name": "player"})
+    url = reverse("admin:accounts_user_delete", args=[people["viewer"].pk])
+    assert browser.post(url, {"post": "yes"}).status_code == 302
+    assert not User.objects.filter(username="a-viewer").exists()
+    assert not ApiKey.objects.exists()
+
+
 def test_key_is_shown_once_and_works(browser: Client, people: dict[str, User]) -> None:
     values = {"user": people["viewer"].pk, "name": "player"}
     answer = browser.post(reverse("admin:accounts_apikey_add"), values)

@@ -282,6 +282,18 @@ def test_blocked_import_is_overruled_with_a_reason(browser: Client, book: Book, 
     assert row.events.filter(code="overruled", message__contains="short edition").exists()
 
 
+def test_person_says_which_book_a_blocked_download_is(browser: Client, book: Book, indexer: Indexer) -> None:
+    row = download(book, release(indexer), "blocked", error_code="no_book")
+    row.download_books.all().delete()
+    values = {
+        "download_books-TOTAL_FORMS": "1", "download_books-INITIAL_FORMS": "0", "download_books-0-book": str(book.pk),
+        "download_books-0-download": str(row.pk),
+    }  # fmt: skip
+    assert browser.post(reverse("admin:acquisition_download_change", args=[row.pk]), values).status_code == 302
+    assert list(row.books.all()) == [book]
+    assert row.download_books.get().is_active
+
+
 def test_download_page_shows_its_history_and_hides_addresses(browser: Client, book: Book, indexer: Indexer) -> None:
     row = download(
         book, release(indexer), "blocked", error_message="Too short.", payload={"torrent_url": "http://x/k3y"}
@@ -346,6 +358,24 @@ def test_moderator_may_not_change_services(browser: Client, indexer: Indexer) ->
     assert (
         browser.post(reverse("admin:acquisition_indexer_change", args=[indexer.pk]), {"name": "x"}).status_code == 403
     )
+
+
+def test_indexer_is_deleted_with_its_releases(admin: Client, book: Book, indexer: Indexer) -> None:
+    row = decision(book, release(indexer))
+    page = reverse("admin:acquisition_indexer_delete", args=[indexer.pk])
+    assert "releases: 1" in admin.get(page).content.decode().lower()
+    admin.post(page, {"post": "yes"})
+    row.refresh_from_db()
+    assert (Indexer.objects.count(), row.release, row.release_title) == (0, None, "The Land of Oz")
+
+
+def test_client_with_downloads_stays(admin: Client, book: Book, indexer: Indexer) -> None:
+    client = ensure_downloader()
+    download(book, release(indexer), "imported", client=client)
+    page = reverse("admin:acquisition_downloadclient_delete", args=[client.pk])
+    assert "protected" in admin.get(page).content.decode()
+    admin.post(page, {"post": "yes"})
+    assert DownloadClient.objects.filter(pk=client.pk).exists()
 
 
 # --- The front page -------------------------------------------------------------------------------------------------

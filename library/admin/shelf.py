@@ -19,6 +19,7 @@ from library.models import Audiobookshelf, Book, Copy, CopyFile, LibraryRoot, Ma
 from library.services.contacts import check_audiobookshelf
 from library.services.matching_review import decide_match
 from library.services.readers import connect_audiobookshelf
+from library.services.removing import remove_roots, remove_servers
 from library.services.roots import add_audiobookshelf, add_folder
 from scheduling.models import Run, Trigger
 from scheduling.services.runs import request_run
@@ -150,6 +151,12 @@ class LibraryRootAdmin(RecordAdmin):
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:add_library"))
 
+    def delete_model(self, request: HttpRequest, obj: LibraryRoot) -> None:
+        remove_roots(roots=[obj], now=timezone.now())
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[LibraryRoot]) -> None:
+        remove_roots(roots=list(queryset), now=timezone.now())
+
     @admin.display(description="health")
     def health(self, root: LibraryRoot) -> str:
         if root.last_error:
@@ -184,6 +191,12 @@ class AudiobookshelfAdmin(RecordAdmin):
         ("How to sign in", {"fields": ("token", "username", "password")}),
         ("How it goes", {"fields": ("version", "last_ok_at", "last_error", "last_error_at")}),
     )
+
+    def delete_model(self, request: HttpRequest, obj: Audiobookshelf) -> None:
+        remove_servers(servers=[obj], now=timezone.now())
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Audiobookshelf]) -> None:
+        remove_servers(servers=list(queryset), now=timezone.now())
 
     @admin.display(description="health")
     def health(self, server: Audiobookshelf) -> str:

@@ -24,6 +24,7 @@ from library.models import (
     Series,
     SeriesEntry,
     Setting,
+    ShelfChange,
 )
 from library.services.gaps import analyze_gaps
 from library.services.settings import get_setting
@@ -170,6 +171,32 @@ def test_secrets_are_kept_replaced_and_never_shown(admin: Client) -> None:
     assert (server.token, server.password) == ("new-token", "old-pass")
     wrong = admin.post(url, {**values, "name": "", "token": "typed-token"}).content.decode()
     assert "typed-token" not in wrong
+
+
+def test_removed_root_leaves_its_books_missing(admin: Client, series: Series) -> None:
+    root = LibraryRoot.objects.get()
+    page = reverse("admin:library_libraryroot_delete", args=[root.pk])
+    assert admin.get(page).status_code == 200
+    admin.post(page, {"post": "yes"})
+    assert not LibraryRoot.objects.exists()
+    assert not Book.objects.filter(is_owned=True).exists()
+    assert Gap.objects.open().filter(book__title="The Wizard").exists()
+
+
+def test_moderator_removes_no_root(browser: Client, series: Series) -> None:
+    root = LibraryRoot.objects.get()
+    assert browser.post(reverse("admin:library_libraryroot_delete", args=[root.pk]), {"post": "yes"}).status_code == 403
+
+
+def test_reading_is_undone(browser: Client, series: Series) -> None:
+    run = Run.objects.create(job="library_import", lock="x", status="succeeded")
+    ShelfChange.objects.create(run=run, copy=Copy.objects.get(), kind="created")
+    url = reverse("admin:scheduling_run_do", args=[run.pk, "undo_reading"])
+    assert url in browser.get(reverse("admin:scheduling_run_change", args=[run.pk])).content.decode()
+    assert "1 copy taken out again" in browser.post(url, follow=True).content.decode()
+    assert not Copy.objects.exists()
+    assert not Book.objects.get(title="The Wizard").is_owned
+    assert "changed nothing" in browser.post(url, follow=True).content.decode()
 
 
 # --- Series and gaps ------------------------------------------------------------------------------------------------
