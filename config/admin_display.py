@@ -28,11 +28,11 @@ def pill(value: object, tone: str = "", label: str = "") -> SafeString:
     )
 
 
-def bar(percent: int | float | None, text: str = "") -> SafeString:
-    """A bar from 0 to 100 with its figure."""
+def bar(percent: int | float | None, text: str = "", *, tone: str = "") -> SafeString:
+    """A bar from 0 to 100 with its figure; its colour tells how full it is, unless a tone is given."""
     if percent is None:
         return format_html('<span class="ub-bar ub-unknown">{}</span>', text or "unknown")
-    tone = "good" if percent >= 100 else "fair" if percent >= 50 else "poor"
+    tone = tone or ("good" if percent >= 100 else "fair" if percent >= 50 else "poor")
     whole = int(percent)
     return format_html(
         '<span class="ub-bar"><progress class="ub-{}" max="100" value="{}" aria-label="{} %"></progress> {}</span>',
@@ -56,8 +56,11 @@ def link(obj: Any, text: str = "") -> SafeString | str:
 
 
 def moment(value: datetime.datetime | None) -> str:
-    """`22 Nov 2026 22:27`, in the server's time zone."""
-    return date_format(timezone.localtime(value), "j M Y H:i") if value else "–"
+    """`22 Nov 22:27` of this year, `22 Nov 2025` of another, in the server's time zone."""
+    if value is None:
+        return "–"
+    here = timezone.localtime(value)
+    return date_format(here, "j M H:i" if here.year == timezone.localtime().year else "j M Y")
 
 
 def moment_column(field: str, description: str) -> Any:

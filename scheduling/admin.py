@@ -73,7 +73,7 @@ class RunAdmin(RecordAdmin):
     def progress_bar(self, run: Run) -> str:
         if run.progress is None:
             return f"{run.processed} done" if run.processed else "–"
-        return bar(100 * run.progress)
+        return bar(100 * run.progress, tone="good" if run.progress == 1 else "busy")
 
     @admin.display(description="took")
     def took(self, run: Run) -> str:

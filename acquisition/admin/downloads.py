@@ -68,7 +68,11 @@ class DownloadAdmin(RecordAdmin):
 
     @admin.display(description="progress", ordering="progress")
     def progress_bar(self, download: Download) -> str:
-        return bar(100 * download.progress) if download.status != S.QUEUED else "–"
+        return (
+            bar(100 * download.progress, tone="good" if download.status == S.IMPORTED else "busy")
+            if download.status != S.QUEUED
+            else "–"
+        )
 
     @admin.display(description="size", ordering="size_bytes")
     def file_size(self, download: Download) -> str:
