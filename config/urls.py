@@ -24,7 +24,6 @@ from config.admin_site import site
 from config.api.schema_views import DocsView, SchemaView
 from config.health import DeepView, HealthView, LiveView, ReadyView
 from config.metrics import MetricsView
-from library.api.scheduler import SchedulerConfigurationViewSet
 from library.api.authors import AuthorViewSet
 from library.api.books import BookViewSet
 from library.api.calendar import CalendarViewSet
@@ -32,6 +31,7 @@ from library.api.gaps import GapsViewSet
 from library.api.matches import MatchViewSet
 from library.api.metadata import MetadataViewSet
 from library.api.narrators import NarratorViewSet
+from library.api.scheduler import SchedulerConfigurationViewSet
 from library.api.series import SeriesViewSet
 from scheduling.api.runs import RunViewSet
 from scheduling.api.scheduler import SchedulerViewSet
@@ -48,6 +48,14 @@ SCHEDULING = [
     ("scheduler", SchedulerViewSet),
 ]
 LIBRARY = [
+    ("books", BookViewSet),
+    ("series", SeriesViewSet),
+    ("authors", AuthorViewSet),
+    ("narrators", NarratorViewSet),
+    ("metadata", MetadataViewSet),
+    ("gaps", GapsViewSet),
+    ("matches", MatchViewSet),
+    ("calendar", CalendarViewSet),
     ("scheduler", SchedulerConfigurationViewSet),
 ]
 ACQUISITION = [
@@ -64,16 +72,8 @@ ACQUISITION = [
     ("system", FiguresViewSet),
     ("system", SettingsViewSet),
     ("system", WorkViewSet),
+]
 ROUTES = [*ACCOUNTS, *SCHEDULING, *LIBRARY, *ACQUISITION]
-    ("books", BookViewSet),
-    ("series", SeriesViewSet),
-    ("authors", AuthorViewSet),
-    ("narrators", NarratorViewSet),
-    ("metadata", MetadataViewSet),
-    ("gaps", GapsViewSet),
-    ("matches", MatchViewSet),
-    ("calendar", CalendarViewSet),
-ROUTES = [*SCHEDULING, *LIBRARY]
 
 router = SimpleRouter(use_regex_path=False)
 for prefix, viewset in ROUTES:
