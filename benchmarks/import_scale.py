@@ -97,7 +97,6 @@ def measure(data: Path) -> dict[str, Any]:
     state, _ = ProviderState.objects.get_or_create(name="synthetic", defaults={"is_enabled": True})
     provider = Asked(state, Catalogue(data))
     step("refresh", lambda: refresh_catalogue(now=now, providers=[provider]))
-    step("refresh_again", lambda: refresh_catalogue(now=now, providers=[provider], force=True))
     step("analysis", lambda: analyze_gaps(now=now))
     step("analysis_again", lambda: analyze_gaps(now=now))
     some = Copy.objects.exclude(book__series_entries=None).values_list("book_id", flat=True)[:100]
