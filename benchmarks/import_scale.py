@@ -81,11 +81,12 @@ def measure(data: Path) -> dict[str, Any]:
             queries += 1
             return execute(sql, params, many, context)
 
-        started = time.perf_counter()
+        started, busy = time.perf_counter(), time.process_time()
         with connection.execute_wrapper(counting):
             act()
         report[name] = {
             "seconds": round(time.perf_counter() - started, 1),
+            "cpu_seconds": round(time.process_time() - busy, 1),
             "queries_per_1000": round(1000 * queries / count, 1),
             "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         }
