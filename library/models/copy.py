@@ -149,6 +149,9 @@ class Copy(models.Model):
             models.Index(fields=["book", "missing_since"], name="copy_of_book"),
             models.Index(fields=["match_state", "id"], name="copy_match_state"),
             models.Index(fields=["root", "seen_run"], name="copy_seen"),
+            # The unique constraints below are partial: no look-up by many paths or ids can use their indexes.
+            models.Index(fields=["root", "path"], name="copy_path"),
+            models.Index(fields=["root", "abs_item_id"], name="copy_item"),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -102,11 +102,26 @@ def series_cases(ids: Sequence[int]) -> list[SeriesCase]:
 
 
 def _near(facts: SeriesFacts, loose: Sequence[tuple[set[str], HeldFacts]]) -> list[HeldFacts]:
-    """The loose copies that share a word with the series or one of its books; the others cannot be of it."""
+    """The loose copies that name the series, or share most telling words with one of its books; the others cannot be
+    of it, and judging them would cost their number times that of the entries."""
     if not loose:
         return []
-    words = stems(facts.name, *facts.aliases, *(entry.title for entry in facts.entries))
-    return [copy for told, copy in loose if not told.isdisjoint(words)]
+    names = [told for name in (facts.name, *facts.aliases) if (told := stems(name))]
+    titles = [told for entry in facts.entries if (told := stems(entry.title))]
+    by_stem: dict[str, list[set[str]]] = defaultdict(list)
+    for told in titles:
+        for stem in told:
+            by_stem[stem].append(told)
+
+    def is_near(told: set[str]) -> bool:
+        others = (other for stem in told for other in by_stem.get(stem, ()))
+        return any(name <= told for name in names) or any(_mostly(told, other) for other in others)
+
+    return [copy for told, copy in loose if is_near(told)]
+
+
+def _mostly(a: set[str], b: set[str]) -> bool:
+    return 3 * len(a & b) >= 2 * min(len(a), len(b))
 
 
 def _entries_by_series(ids: Sequence[int]) -> dict[int, list[tuple[EntryFacts, int]]]:

@@ -13,6 +13,7 @@ from library.services.placing import POSITION_FIELDS, set_position
 from library.services.resolving import find_authors
 
 VANISH_LIMIT = 0.2
+ENTRY_FIELDS = (*POSITION_FIELDS, "source", "is_primary", "vanished_at", "vanished_count")
 Group = list[CatalogueSeriesEntry]
 
 
@@ -49,14 +50,22 @@ def lay_series(series: Series, facts: CatalogueSeries, *, now: datetime.datetime
         return
     keep_series_record(facts, now=now)
     pairs = []
+    fresh: list[SeriesEntry] = []
+    changed: list[SeriesEntry] = []
     for plan in plans:
         if plan.book is None:
             plan.book = create_book(plan.group[0].book, now=now, kind=plan.group[0].book.kind)
             result.books_created += 1
         else:
             result.books_linked += 1
-        _write_entry(series, plan, facts.provider, result)
+        entry = _entry_of(series, plan, facts.provider)
+        if entry is not None:
+            (changed if entry.pk else fresh).append(entry)
         pairs += [(plan.book, offered.book) for offered in plan.group]
+    SeriesEntry.objects.bulk_create(fresh, batch_size=500)
+    for entry in changed:  # a handful at the most, for which building one statement costs more than it saves
+        entry.save(update_fields=ENTRY_FIELDS)
+    result.entries_created += len(fresh)
     keep_recordings(pairs, now=now)
     _mark_vanished(gone, now)
     _mark_matched([plan.book.pk for plan in plans if plan.book and plan.book.is_owned], series)
@@ -154,22 +163,21 @@ def same_book(wanted: CatalogueBook, books: Sequence[Book]) -> Book | None:
     return near[0] if len(near) == 1 or exact else None
 
 
-def _write_entry(series: Series, plan: _Plan, provider: str, result: LayResult) -> None:
+def _entry_of(series: Series, plan: _Plan, provider: str) -> SeriesEntry | None:
+    """The row to write for a place; None where it says so already, or a person has locked it."""
     book, offered = plan.book, plan.group[0]
     if book is None:
-        return
-    entry = plan.entry or SeriesEntry(series=series, book=book)
-    if entry.pk is None:
-        result.entries_created += 1
-    if not entry.is_locked:
-        before = [getattr(entry, name) for name in (*POSITION_FIELDS, "source", "is_primary", "vanished_at")]
-        set_position(entry, offered.position)
-        entry.source, entry.is_primary, entry.vanished_at, entry.vanished_count = provider, offered.is_primary, None, 0
-        after = [getattr(entry, name) for name in (*POSITION_FIELDS, "source", "is_primary", "vanished_at")]
-        if entry.pk is None or before != after:
-            entry.save()
+        return None
     if offered.book.kind and book.kind != offered.book.kind and book.import_source == "library":
         Book.objects.filter(pk=book.pk).exclude(field_sources__field="kind").update(kind=offered.book.kind)
+    entry = plan.entry or SeriesEntry(series=series, book=book)
+    if entry.is_locked:
+        return None
+    before = [getattr(entry, name) for name in ENTRY_FIELDS]
+    set_position(entry, offered.position)
+    entry.source, entry.is_primary, entry.vanished_at, entry.vanished_count = provider, offered.is_primary, None, 0
+    differs = before != [getattr(entry, name) for name in ENTRY_FIELDS]
+    return entry if differs or entry.pk is None else None
 
 
 def _gone(held: Sequence[SeriesEntry], plans: Sequence[_Plan], provider: str) -> list[SeriesEntry]:

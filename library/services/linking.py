@@ -234,11 +234,12 @@ def create_books(copies: Sequence[Copy]) -> int:
     author_ids = resolve_authors(name for copy in copies for name in copy.authors)
     narrator_ids = resolve_narrators(name for copy in copies for name in copy.narrators)
     shared: dict[tuple[object, ...], tuple[Book, Copy]] = {}
+    homes: list[Book] = []
     for copy in copies:
         book = book_of(copy)
         ids = tuple(dict.fromkeys(author_ids[name] for name in copy.authors if name in author_ids))
         key = (ids[:1] or copy.path, book.title_key or copy.path, book.language)
-        copy.book = shared.setdefault(key, (book, copy))[0]
+        homes.append(shared.setdefault(key, (book, copy))[0])
     Book.objects.bulk_create([book for book, _ in shared.values()], batch_size=250)
     links, voices = [], []
     for book, copy in shared.values():
@@ -248,8 +249,8 @@ def create_books(copies: Sequence[Copy]) -> int:
         voices += [BookNarrator(book=book, narrator_id=pk, order=n) for n, pk in enumerate(read)]
     BookAuthor.objects.bulk_create(links, batch_size=500)
     BookNarrator.objects.bulk_create(voices, batch_size=500)
-    for copy in copies:
-        copy.book_id = copy.book.pk if copy.book else None  # the book has an id only now
+    for copy, home in zip(copies, homes, strict=True):
+        copy.book = home  # only now, when it has its id
     for copy in copies:
         copy.book = copy.book  # takes up the id that the book has now
     return len(shared)

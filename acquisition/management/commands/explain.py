@@ -1,0 +1,49 @@
+"""Why the product thinks what it thinks: `manage.py explain path|title|release|gap …`."""
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from acquisition.services.explain import explain_missing, explain_release
+from config.errors import UnabridgedError
+from library.models import Gap
+from library.services.explain import Explanation, explain_path, explain_title, find_book
+
+
+class Command(BaseCommand):
+    help = "Explain, step by step, how a path, a title or a release is read and judged, or why a book is missing."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="for programs")
+        kinds = parser.add_subparsers(dest="kind", required=True, metavar="path|title|release|gap")
+        path = kinds.add_parser("path", help="a folder or file below a library root")
+        path.add_argument("text", metavar="PATH")
+        title = kinds.add_parser("title", help="a title, as a tag or a shop writes it")
+        title.add_argument("text", metavar="TITLE")
+        title.add_argument("--author", default="", help="its author, where known")
+        release = kinds.add_parser("release", help="the name of a release, for a book")
+        release.add_argument("text", metavar="NAME")
+        release.add_argument("--book", required=True, help="number or title of the book that it would be for")
+        gap = kinds.add_parser("gap", help="a missing book")
+        gap.add_argument("text", metavar="BOOK", help="number or title of the book; or gap:NUMBER")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            found = self._explain(options)
+        except UnabridgedError as error:
+            raise CommandError(error.message) from error
+        self.stdout.write(json.dumps(found.as_data(), ensure_ascii=False) if options["json"] else found.as_text())
+
+    def _explain(self, options: dict[str, Any]) -> Explanation:
+        text, now = options["text"], timezone.now()
+        if options["kind"] == "path":
+            return explain_path(text)
+        if options["kind"] == "title":
+            return explain_title(text, author=options["author"])
+        if options["kind"] == "release":
+            return explain_release(text, find_book(options["book"]), now=now)
+        kind, _, number = text.partition(":")
+        gap = Gap.objects.filter(pk=int(number)).first() if kind == "gap" and number.isdigit() else None
+        return explain_missing(gap.book if gap else find_book(text), now=now)

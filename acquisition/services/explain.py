@@ -1,0 +1,60 @@
+"""The whole reasoning about a release beside a book, and why a wanted book is not here yet. Nothing is written."""
+
+import datetime
+
+from acquisition.domain.deciding import consider
+from acquisition.domain.facts import OfferedRelease
+from acquisition.domain.release_names import parse_release
+from acquisition.models import Decision, DownloadBook, SearchState
+from acquisition.services.profiles import profile_for
+from acquisition.services.searching import circumstances, wanted_book
+from library.models import Book, Recording
+from library.services.explain import Explanation, explain_gap, told
+
+
+def explain_release(name: str, book: Book, *, now: datetime.datetime) -> Explanation:
+    """How a release name is read, whether it is the book and why, and every gate that it fails."""
+    wanted = wanted_book(book)
+    known = Recording.objects.filter(book=book).values_list("runtime_seconds", flat=True)
+    # A name alone has no link; a made-up one keeps the gates to what the name says.
+    offer = OfferedRelease(guid=name, title=name, magnet_url="magnet:?xt=urn:btih:" + "0" * 40)
+    verdict = consider(
+        offer,
+        wanted,
+        runtimes_seconds=tuple(runtime for runtime in [*known, book.duration_seconds] if runtime),
+        profile=profile_for(book),
+        around=circumstances(book, now),
+    )
+    identity = verdict.candidate.identity
+    found = Explanation(f"The release “{name}”\nfor “{book.title}” (number {book.pk})")
+    found.add("How its name is read", [line for line in told(parse_release(name)) if not line.startswith("raw:")])
+    found.add("The book that is wanted", told(wanted))
+    same = "It is this book" if identity.matches else "It is another book"
+    found.add("Is it the book?", [f"{same}, {identity.certainty:.0%} certain.", *identity.reasons])
+    found.add(
+        "What speaks against it",
+        [f"{r.message} ({'for good' if r.permanent else 'for now'})" for r in verdict.rejections]
+        or ["Nothing that its name tells; size, seeders and age are judged with the indexer's offer."],
+    )
+    return found.add("How it would rank", verdict.why)
+
+
+def explain_missing(book: Book, *, now: datetime.datetime) -> Explanation:
+    """Why a book is missing, and what was done to get it: searches, decisions, downloads."""
+    found = explain_gap(book, now=now)
+    state = SearchState.objects.filter(book=book).first()
+    if state is None:
+        found.add("Searching", ["It has not been searched for."])
+    else:
+        again = f" Next from {state.next_search_at:%Y-%m-%d %H:%M}." if state.next_search_at else ""
+        found.add("Searching", [f"Searched {state.search_count} times. {state.last_outcome}{again}"])
+    latest = list(Decision.objects.filter(book=book)[:10])
+    found.add("What was offered", [_decision(decision) for decision in latest])
+    downloads = DownloadBook.objects.filter(book=book).select_related("download").order_by("-pk")[:5]
+    return found.add("Downloads", [f"{link.download}: {link.download.status}" for link in downloads])
+
+
+def _decision(decision: Decision) -> str:
+    verdict = "accepted" if decision.is_accepted else "rejected"
+    why = "; ".join(str(reason.get("message", "")) for reason in decision.reasons)
+    return f"{decision.release_title} ({decision.indexer_name}): {verdict}" + (f": {why}" if why else ".")
