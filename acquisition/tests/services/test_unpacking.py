@@ -69,7 +69,7 @@ HOSTILE = {
     "a password": (_locked, "archive_locked", "needs a password"),
     "damage": (_flips_a_byte, "archive_broken", "damaged"),
     "no zip": (lambda path: path.write_bytes(b"nothing of the kind"), "archive_broken", "damaged"),
-    "two of one name": (lambda path: pack(path, {"aa:b.mp3": b"1", "aa - b.mp3": b"2"}), "archive_refused", "same name"),
+    "one name twice": (lambda p: pack(p, {"aa:b.mp3": b"1", "aa - b.mp3": b"2"}), "archive_refused", "same name"),
 }
 
 
