@@ -7,9 +7,10 @@ import pytest
 
 from acquisition.domain.deciding import Circumstances, consider
 from acquisition.domain.facts import OfferedRelease
+from acquisition.domain.profile import Profile
 from acquisition.models import Decision, Download, Indexer, Release
 from acquisition.services.acquiring import acquire_books
-from acquisition.services.searching import due_books, keep_release, search_book, wanted_book
+from acquisition.services.searching import due_books, judge, keep_release, search_book, wanted_book
 from acquisition.tests.factories import NOW, make_book, make_client, make_indexer
 from acquisition.tests.fake_indexers import FakeItem, FakeTorznab, make_torrent
 from library.models import Book
@@ -149,8 +150,6 @@ HOSTILE = OfferedRelease(
 
 def test_one_hostile_offer_stops_no_search(book: Book, indexer: Indexer) -> None:
     around = Circumstances(now=NOW)
-    from acquisition.domain.profile import Profile
-
     verdict = consider(HOSTILE, wanted_book(book), profile=Profile(), around=around)
     release = keep_release(indexer, HOSTILE, verdict, NOW)
     release.refresh_from_db()
@@ -158,6 +157,7 @@ def test_one_hostile_offer_stops_no_search(book: Book, indexer: Indexer) -> None
     assert len(release.title) <= 1000
     assert keep_release(indexer, HOSTILE, verdict, NOW) == release
     assert Release.objects.count() == 1
+    assert not judge(book, [(indexer, HOSTILE)], NOW)[0][2].is_accepted
 
 
 def test_a_dry_run_grabs_nothing(book: Book, indexer: Indexer) -> None:
