@@ -198,7 +198,12 @@ def known_runtimes(book: Book) -> tuple[int, ...]:
 def _given_up(book: Book) -> dict[tuple[int, str], str]:
     """Why releases are not taken again for this book, by indexer and guid."""
     ended = Download.objects.filter(books=book, status__in=list(GIVEN_UP), release__isnull=False)
-    rows = ended.order_by("pk").values_list("release__indexer_id", "release__guid", "status")
+    # What we cancelled ourselves, because the book stood on the shelf, may be wanted again when it is gone.
+    rows = (
+        ended.exclude(status=DownloadState.CANCELLED, events__code="owned")
+        .order_by("pk")
+        .values_list("release__indexer_id", "release__guid", "status")
+    )
     return {(indexer_id, guid): GIVEN_UP[status] for indexer_id, guid, status in rows}
 
 
