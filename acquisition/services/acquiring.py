@@ -14,6 +14,7 @@ from acquisition.domain.deciding import sort_verdicts
 from acquisition.domain.states import DownloadState
 from acquisition.models import Decision, Download, Release, SearchState
 from acquisition.services.grabbing import grab, offer_of
+from acquisition.services.packs import take_best_pack
 from acquisition.services.searching import SearchResult, due_books, judge, search_book
 from acquisition.services.transitions import RELEASE_AT_FAULT, note
 from acquisition.services.waking import wake_monitor
@@ -69,6 +70,10 @@ def _take_best(
     found: SearchResult, result: AcquireResult, now: datetime.datetime, user: User | None, dry_run: bool
 ) -> None:
     book = found.book
+    if not found.accepted and not dry_run and (pack := take_best_pack(found=found, now=now)):
+        row = {"book": book.pk, "title": book.title, "release": pack.title, "indexer": pack.source}
+        result.grabbed.append({**row, "download": pack.pk})
+        return
     if not found.accepted:
         result.not_found.append({"book": book.pk, "title": book.title, "reason": found.outcome})
         return

@@ -25,6 +25,7 @@ from acquisition.domain.facts import (
 from acquisition.domain.faults import is_release_fault
 from acquisition.domain.states import DownloadState
 from acquisition.models import BlocklistEntry, ClientKind, Decision, Download, DownloadBook, DownloadClient, Release
+from acquisition.services.choosing import choose_files, chosen_files
 from acquisition.services.ports import ask, is_paused, open_client, open_indexer, trusted_hosts
 from acquisition.services.searching import blocked_releases, is_blocked
 from acquisition.services.transitions import fail, move, note, note_once
@@ -198,7 +199,8 @@ def _add(download: Download, payload: Payload, client: DownloadClient, now: date
     changes = {"client": client, **({"infohash": refs[0]} if refs else {})}
     Download.objects.filter(pk=download.pk).update(**changes)
     port = open_client(client)
-    options = _options(download, client)
+    wanted = chosen_files(download)
+    options = _options(download, client, paused=bool(wanted))
 
     def add() -> str:
         known = port.list(refs=refs) if refs else port.list(tag=download.tag)
@@ -210,7 +212,12 @@ def _add(download: Download, payload: Payload, client: DownloadClient, now: date
                 port.remove(row.ref, delete_files=False)
         if any(not _is_ours(row) for row in known):
             note(download, f"{client.name} had it already; it is used, and never removed there.", code=ADOPTED, now=now)
-        return port.add(payload, options)
+        ref = port.add(payload, options)
+        if wanted:
+            # It was added without being started, so that not a byte of the other files comes.
+            choose_files(port, ref, wanted)
+            port.start(ref)
+        return ref
 
     return ask(client, add, now=now)
 
@@ -234,7 +241,7 @@ def _check_room(download: Download, port: DownloadClientPort, client: DownloadCl
         )
 
 
-def _options(download: Download, client: DownloadClient) -> AddOptions:
+def _options(download: Download, client: DownloadClient, *, paused: bool) -> AddOptions:
     ratio, minutes = obligation_of(download, client)
     return AddOptions(
         tag=download.tag,
@@ -243,6 +250,7 @@ def _options(download: Download, client: DownloadClient) -> AddOptions:
         name=download.title[:200],
         ratio_limit=ratio,
         seeding_time_minutes=minutes,
+        paused=paused,
     )
 
 

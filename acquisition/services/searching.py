@@ -181,7 +181,7 @@ def judge(
         here = replace(
             around,
             is_blocklisted=is_blocked(indexer, offer, blocked),
-            given_up=given_up.get((indexer.pk, offer.guid[:500]), ""),
+            given_up=given_up.get((indexer.pk, storable(offer.guid, 500)), ""),
             indexer_minimum_seeders=indexer.minimum_seeders,
             indexer_name=indexer.name,
             indexer_priority=indexer.priority,
@@ -210,7 +210,12 @@ def known_runtimes(book: Book) -> tuple[int, ...]:
 def _given_up(book: Book) -> dict[tuple[int, str], str]:
     """Why releases are not taken again for this book, by indexer and guid."""
     ended = Download.objects.filter(books=book, status__in=list(GIVEN_UP), release__isnull=False)
-    rows = ended.order_by("pk").values_list("release__indexer_id", "release__guid", "status")
+    # What we cancelled ourselves, because the book stood on the shelf, may be wanted again when it is gone.
+    rows = (
+        ended.exclude(status=DownloadState.CANCELLED, events__code="owned")
+        .order_by("pk")
+        .values_list("release__indexer_id", "release__guid", "status")
+    )
     return {(indexer_id, guid): GIVEN_UP[status] for indexer_id, guid, status in rows}
 
 
@@ -229,9 +234,9 @@ def circumstances(book: Book, now: datetime.datetime) -> Circumstances:
 
 def blocked_releases(offers: Sequence[OfferedRelease]) -> list[BlocklistEntry]:
     """The entries of the blocklist that may concern these offers."""
-    hashes = [offer.infohash.lower() for offer in offers if offer.infohash]
-    guids = [offer.guid[:500] for offer in offers if offer.guid]
-    titles = [offer.title[:1000] for offer in offers]
+    hashes = [storable(offer.infohash.lower(), 64) for offer in offers if offer.infohash]
+    guids = [storable(offer.guid, 500) for offer in offers if offer.guid]
+    titles = [storable(offer.title, 1000) for offer in offers]
     return list(BlocklistEntry.objects.filter(Q(infohash__in=hashes) | Q(guid__in=guids) | Q(title__in=titles)))
 
 
@@ -241,9 +246,9 @@ def is_blocked(indexer: Indexer, offer: OfferedRelease, entries: Sequence[Blockl
     for entry in entries:
         if entry.infohash and entry.infohash == offer.infohash.lower():
             return True
-        if entry.guid and entry.guid == offer.guid[:500] and entry.indexer_id == indexer.pk:
+        if entry.guid and entry.guid == storable(offer.guid, 500) and entry.indexer_id == indexer.pk:
             return True
-        if entry.title != offer.title[:1000]:
+        if entry.title != storable(offer.title, 1000):
             continue
         has_more = entry.infohash or entry.guid or entry.size_bytes
         if not has_more or (entry.size_bytes and entry.size_bytes == offer.size_bytes):
@@ -283,7 +288,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str):
         return storable(value, len(value))
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {storable(str(key), 200): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):

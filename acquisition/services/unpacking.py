@@ -41,8 +41,12 @@ def unpack(archives: Sequence[Path], root: Path, download_id: int, *, alive: Cal
                 code="disk_full",
             )
         target.mkdir(parents=True)
-        for archive in archives:
-            _unpack_one(archive, target, alive)
+        try:
+            for archive in archives:
+                _unpack_one(archive, target, alive)
+        except (PlacingError, OSError):
+            clear_unpacked(root, download_id)
+            raise
     return target
 
 

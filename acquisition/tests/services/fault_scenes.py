@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from acquisition.models import Download, DownloadClient, Indexer
-from acquisition.services import ports, transferring
+from acquisition.services import importing, ports, transferring
 from acquisition.services.grabbing import grab, hand_over
 from acquisition.services.importing import import_download
 from acquisition.services.searching import search_book
@@ -35,6 +35,7 @@ from acquisition.tests.fake_http import FakeServer, Files, Reply, Seen, json_rep
 from acquisition.tests.fake_indexers import FakeItem, FakeTorznab, make_torrent
 from config.errors import ExternalAPIError
 from config.http import Http
+from library.clients.audiobookshelf import AudiobookshelfClient
 from library.models import Audiobookshelf, RootKind
 from library.tests.fake_audiobookshelf import API_KEY, FakeAudiobookshelf
 from library.tests.fake_audiobookshelf_items import LIBRARY_ID
@@ -205,7 +206,14 @@ ABS_FAULTS: dict[str, dict[str, Any]] = {
 
 
 def audiobookshelf_scan(fault: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Outcome:
-    book = make_book()
+    book, real = make_book(), importing.open_audiobookshelf
+
+    def patient(server: Audiobookshelf) -> AudiobookshelfClient:
+        client = real(server)
+        client._session._sleep = lambda seconds: None
+        return client
+
+    monkeypatch.setattr(importing, "open_audiobookshelf", patient)
     for number in (1, 2):
         make_sound(folder / "downloads" / "Ozma" / f"{number:02d}.mp3", seconds=35, track=f"{number}/2")
     with FakeAudiobookshelf() as server:

@@ -211,6 +211,15 @@ def test_what_came_onto_the_shelf_meanwhile_is_not_fetched(release: Release, boo
     look(NOW)
     assert state(download) == "cancelled"
     assert qbit.torrents == {}
+    Book.objects.update(is_owned=False)
+    assert search_book(book=book, now=NOW).accepted, "nobody gave it up"
+
+
+def test_what_a_person_cancelled_is_not_taken_again_by_itself(release: Release, book: Book) -> None:
+    cancel(grab(release=release, books=[book], now=NOW), actor="anna")
+    (decision,) = search_book(book=book, now=NOW).decisions
+    assert [reason["code"] for reason in decision.reasons] == ["given_up"]
+    assert grab(release=release, books=[book], now=NOW, overrule="I changed my mind.").status == "queued"
 
 
 def test_the_same_files_under_another_name_stay_blocked(
