@@ -1,5 +1,6 @@
 """Filters and ordering that refuse what they do not know."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -82,9 +83,9 @@ class StrictOrdering(BaseFilterBackend):
         text = f"Fields separated by commas, `-` before one for descending. Fields: {', '.join(names)}."
         if default:
             text += f" Default: {','.join(default)}."
-        return [
-            {"name": "ordering", "in": "query", "required": False, "description": text, "schema": {"type": "string"}}
-        ]
+        one = f"-?({'|'.join(map(re.escape, names))})"
+        schema = {"type": "string", "pattern": f"^{one}(,{one})*$"}
+        return [{"name": "ordering", "in": "query", "required": False, "description": text, "schema": schema}]
 
 
 def may_be_null(queryset: QuerySet[Any], field: str) -> bool:
