@@ -122,7 +122,7 @@ class HealthView(PlainView):
     """One word and the version."""
 
     # Nobody is looked up, so that a probe depends on nothing but what it asks about.
-    authentication_classes = ()
+    authentication_classes: Any = ()
     access = {"get": "none"}
     tier = "health"
     serializer_class = HealthSerializer
