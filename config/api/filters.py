@@ -1,5 +1,6 @@
 """Filters and ordering that refuse what they do not know."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -35,10 +36,23 @@ class StrictFilterBackend(django_filters.DjangoFilterBackend):
         filterset_class = self.get_filterset_class(view, queryset)
         filters = filterset_class.base_filters if filterset_class else {}
         refuse_unknown(request, {*filters, *LIST_PARAMETERS, *view.query_names()})
+        if getattr(request.accepted_renderer, "format", "") != "api":
+            _refuse_empty(request, filters)  # the form of the browsable pages sends every field
         is_filtered = any(name in request.query_params or found.extra["required"] for name, found in filters.items())
         if not is_filtered:
             return queryset  # building the form of all filters costs more than reading a page
         return super().filter_queryset(request, queryset, view)
+
+
+def _refuse_empty(request: Request, filters: Mapping[str, Any]) -> None:
+    """An empty text means no filter by text; an empty number or moment is a mistake of the caller."""
+    wrong = {
+        name: [ErrorDetail("Must not be empty.", code="blank")]
+        for name, found in filters.items()
+        if request.query_params.get(name) == "" and not isinstance(found, django_filters.CharFilter)
+    }
+    if wrong:
+        raise ValidationError(wrong)
 
 
 class StrictOrdering(BaseFilterBackend):
@@ -58,12 +72,12 @@ class StrictOrdering(BaseFilterBackend):
         known: Mapping[str, str] = fields if isinstance(fields, Mapping) else {name: name for name in fields}
         known = {"id": "pk", **known}
         asked = request.query_params.get("ordering")
-        wanted = [term.strip() for term in asked.split(",")] if asked else list(default)
+        wanted = [term.strip() for term in asked.split(",")] if asked is not None else list(default)
         terms: list[tuple[str, bool]] = []
         for term in wanted:
             name = term.removeprefix("-")
             # A view's own default may use fields that callers cannot name.
-            field = known.get(name) if asked else known.get(name, name)
+            field = known.get(name) if asked is not None else known.get(name, name)
             if field is None:
                 message = f"It is not possible to order by {name[:60]!r}; try: {', '.join(known)}."
                 raise ValidationError({"ordering": [ErrorDetail(message, code="unknown_ordering")]})
@@ -82,9 +96,9 @@ class StrictOrdering(BaseFilterBackend):
         text = f"Fields separated by commas, `-` before one for descending. Fields: {', '.join(names)}."
         if default:
             text += f" Default: {','.join(default)}."
-        return [
-            {"name": "ordering", "in": "query", "required": False, "description": text, "schema": {"type": "string"}}
-        ]
+        one = f"-?({'|'.join(map(re.escape, names))})"
+        schema = {"type": "string", "pattern": f"^{one}(,{one})*$"}
+        return [{"name": "ordering", "in": "query", "required": False, "description": text, "schema": schema}]
 
 
 def may_be_null(queryset: QuerySet[Any], field: str) -> bool:

@@ -175,9 +175,14 @@ class PagePagination(LimitOffsetPagination):
             ("offset", {**whole, "minimum": 0, "maximum": DEEPEST, "default": 0}, "How many to pass over."),
             ("cursor", {"type": "string"}, "`page_info.next_cursor` of the page before; instead of `offset`."),
         )
+        # Lists that are no rows of a table are short, and have no cursors.
+        has_rows = (
+            hasattr(getattr(view.answer_class(), "Meta", None), "model") or getattr(view, "queryset", None) is not None
+        )
         return [
             {"name": name, "in": "query", "required": False, "description": text, "schema": schema}
             for name, schema, text in rows
+            if name != "cursor" or has_rows
         ]
 
 

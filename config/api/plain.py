@@ -15,5 +15,6 @@ class PlainView(KernelView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         method = (request.method or "").lower()
         method = "get" if method == "head" else method
-        self.action = method if hasattr(self, method) and method != "options" else None
+        is_ours = method in self.http_method_names and method != "options" and hasattr(self, method)
+        self.action = method if is_ours else None
         super().initial(request, *args, **kwargs)

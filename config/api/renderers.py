@@ -50,7 +50,7 @@ class FastJSONRenderer(BaseRenderer):
             return orjson.dumps(data, default=_plain, option=OPTIONS)
         except TypeError:
             # Numbers beyond 64 bits, which orjson refuses.
-            return json.dumps(data, cls=JSONEncoder, ensure_ascii=False).encode()
+            return json.dumps(data, default=_plain, ensure_ascii=False).encode()
 
 
 class CSVRenderer(BaseRenderer):

@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 from config.api.filters import StrictFilterBackend, StrictOrdering
 from config.api.permissions import NOBODY
-from config.api.serializers import ChangeSerializer, ErrorSerializer
+from config.api.serializers import ChangeSerializer, ErrorSerializer, StrictMixin
 
 IDENTITY = {"type": "integer", "minimum": 0}
 WORD = {"type": "string", "minLength": 1}
@@ -34,13 +34,41 @@ class KernelSchema(AutoSchema):
 
     def _errors(self) -> dict[int, Any]:
         found = {400, 406, 429, 500, 503}
-        if self.view.role_for(_Method(self.method)) != NOBODY:
+        if not self._is_open():
             found |= {401, 403}
+        elif self.method != "GET":
+            found |= {401, 423}  # doors: wrong credentials, and too many of them
         if "{" in self.path:
             found.add(404)
         if self.method != "GET":
             found |= {404, 409, 413, 415, 422, 502}
         return dict.fromkeys(sorted(found), ErrorSerializer)
+
+    def _is_open(self) -> bool:
+        return self.view.role_for(_Method(self.method)) == NOBODY
+
+    def get_auth(self) -> list[dict[str, Any]]:
+        return [] if self._is_open() else super().get_auth()
+
+    def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:
+        if type(field) is serializers.JSONField:
+            # Any JSON value, null too: "any or null" would be two answers for null.
+            return {"description": str(field.help_text)} if field.help_text else {}
+        found = super()._map_serializer_field(field, direction, bypass_extensions)
+        is_text = isinstance(field, serializers.CharField) and found.get("type") == "string"
+        if direction == "request" and is_text and not field.allow_blank:
+            return {"minLength": 1, **found}
+        return found
+
+    def _map_serializer(self, serializer: Any, direction: Any, bypass_extensions: bool = False) -> Any:
+        found = super()._map_serializer(serializer, direction, bypass_extensions)
+        if direction != "request" or not isinstance(serializer, StrictMixin):
+            return found
+        if getattr(serializer, "partial", False):
+            text = "As it was read: the change is refused (409) when the row has been changed since."
+            moment = {"type": "string", "format": "date-time", "description": text}
+            found["properties"] = {**found.get("properties", {}), "updated_at": moment}
+        return {**found, "additionalProperties": False}
 
     def _resolve_path_parameters(self, variables: Any) -> list[dict[str, Any]]:
         """Ids are whole numbers, everything else is a word."""

@@ -21,6 +21,7 @@ def schema() -> Any:
 class SchemaView(PlainView, SpectacularAPIView):
     """The description of this API (OpenAPI 3.1), as YAML or JSON."""
 
+    authentication_classes = ()
     access = {"get": "none"}
 
     @extend_schema(exclude=True)
@@ -31,6 +32,7 @@ class SchemaView(PlainView, SpectacularAPIView):
 class DocsView(PlainView, SpectacularSwaggerSplitView):
     """Swagger UI."""
 
+    authentication_classes = ()
     access = {"get": "none"}
 
     def query_names(self) -> tuple[str, ...]:

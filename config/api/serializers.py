@@ -7,16 +7,51 @@ from rest_framework.exceptions import ValidationError
 
 
 class StrictMixin:
-    """Refuses fields that it does not know, naming each."""
+    """Refuses fields that it does not know, and values of another JSON type, naming each.
+
+    With `is_text` in the context (query parameters) every value is a text, which the fields read.
+    """
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict):
+            wrong = {} if self.context.get("is_text") else _wrong_types(self.fields, data)  # type: ignore[attr-defined]
+            if wrong:
+                raise ValidationError(wrong)
             writable = {name for name, field in self.fields.items() if not field.read_only}  # type: ignore[attr-defined]
             unknown = sorted(set(data) - writable)
             if unknown:
                 known = set(self.fields)  # type: ignore[attr-defined]
                 raise ValidationError({name: [_refusal(name, name in known)] for name in unknown})
         return super().to_internal_value(data)  # type: ignore[misc]
+
+
+# DRF takes 5 for "5", "yes" for true and "5" for 5; a caller who mixes them up should hear of it.
+TYPES: tuple[tuple[type[serializers.Field[Any, Any, Any, Any]], tuple[type, ...], str], ...] = (
+    (serializers.BooleanField, (bool,), "Must be true or false."),
+    (serializers.IntegerField, (int, float), "Must be a whole number."),
+    (serializers.FloatField, (int, float), "Must be a number."),
+    (serializers.CharField, (str,), "Must be a text."),
+)
+
+
+def _wrong_types(fields: Any, data: dict[str, Any]) -> dict[str, Any]:
+    found = {}
+    for name, field in fields.items():
+        message = _wrong_type(field, data[name]) if name in data and not field.read_only else ""
+        if message:
+            found[name] = [serializers.ErrorDetail(message, code="invalid")]
+    return found
+
+
+def _wrong_type(field: Any, value: Any) -> str:
+    """What is wrong with the JSON type of the value; null is left to the field itself."""
+    if isinstance(field, serializers.ListField) and isinstance(value, list):
+        return next((message for inner in value if (message := _wrong_type(field.child, inner))), "")
+    for kind, types, message in TYPES:
+        if isinstance(field, kind) and value is not None:
+            is_right = isinstance(value, types) and (bool in types or not isinstance(value, bool))
+            return "" if is_right else message
+    return ""
 
 
 def _refusal(name: str, is_known: bool) -> Any:

@@ -119,9 +119,10 @@ class KernelView(APIView):
         self.headers = self.default_response_headers
         try:
             self.initial(request, *args, **kwargs)
-            handler: Any = getattr(self, (request.method or "").lower(), None)
-            if handler is None or (request.method or "").lower() not in self.http_method_names:
-                handler = self.http_method_not_allowed
+            method = (request.method or "").lower()
+            # A method may be called like an attribute of ours, so the list of methods is asked first.
+            known = getattr(self, method, None) if method in self.http_method_names else None
+            handler: Any = known or self.http_method_not_allowed
             response = idempotency.once(self, request, lambda: handler(request, *args, **kwargs))
         except Exception as error:  # noqa: BLE001 (why: this is the edge; the error handler logs what it cannot name)
             response = self.handle_exception(error)
@@ -173,7 +174,8 @@ class KernelView(APIView):
         """The validated query parameters."""
         found = self.queries[self.verb]
         names = set(found().fields)
-        serializer = found(data={k: v for k, v in self.request.query_params.items() if k in names})
+        sent = {name: value for name, value in self.request.query_params.items() if name in names}
+        serializer = found(data=sent, context={"is_text": True})
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
 

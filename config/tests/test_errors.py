@@ -88,8 +88,10 @@ class TestMethodsAndFormats:
         assert_error(answer, 405)
         assert "GET" in answer["Allow"]
 
-    def test_a_method_that_nobody_knows(self, viewer: Client) -> None:
-        assert_error(viewer.generic("BREW", "/api/runs/"), 405)
+    @pytest.mark.parametrize("method", ["BREW", "QUERY", "BODY", "LIST", "TRACE"])
+    @pytest.mark.parametrize("path", ["/api/runs/", "/health", "/api/scheduler/status/"])
+    def test_a_method_that_is_not_taken(self, viewer: Client, method: str, path: str) -> None:
+        assert_error(viewer.generic(method, path), 405)
 
     @pytest.mark.parametrize("accept", ["application/xml", "image/png", "text/csv; q=0"])
     def test_another_format_is_406(self, viewer: Client, accept: str) -> None:

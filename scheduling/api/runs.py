@@ -32,7 +32,7 @@ class RunSerializer(serializers.ModelSerializer[Run]):
         allow_null=True, read_only=True, help_text="0 to 1; null while the total is unknown."
     )
     duration_seconds = serializers.FloatField(allow_null=True, read_only=True)
-    requested_by = serializers.CharField(source="requested_by.username", default=None, read_only=True)
+    requested_by = serializers.CharField(source="requested_by.username", default=None, allow_null=True, read_only=True)
     url = serializers.SerializerMethodField()
 
     class Meta:

@@ -57,7 +57,18 @@ class TestList:
 
     @pytest.mark.parametrize(
         "query",
-        ["limit=0", "limit=501", "limit=x", "offset=-1", "no_such=1", "ordering=nothing", "status=odd", "cursor=x"],
+        [
+            "limit=0",
+            "limit=501",
+            "limit=x",
+            "offset=-1",
+            "no_such=1",
+            "ordering=nothing",
+            "ordering=",
+            "created_after=",
+            "status=odd",
+            "cursor=x",
+        ],
     )
     def test_refuses_what_it_does_not_know(self, viewer: Any, query: str) -> None:
         answer = viewer.get(f"/api/runs/?{query}")
