@@ -18,7 +18,7 @@ PASSWORD = "correct horse battery staple"
 class Client(APIClient):
     """Answers a crash with the server's own 500 instead of raising it, as a caller would see it."""
 
-    def __init__(self, user: User | None = None, **defaults: str) -> None:
+    def __init__(self, user: User | None = None, **defaults: Any) -> None:
         super().__init__(raise_request_exception=False, **defaults)
         self.user = user
 

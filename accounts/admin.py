@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.models import ApiKey, AuditEntry, Role, User
 from accounts.services.keys import create_key, revoke_key
 from accounts.services.users import apply_role
-from config.admin_base import ADMIN, RecordAdmin, button, count_of
+from config.admin_base import ADMIN, RecordAdmin, button, count_of, who
 from config.admin_display import pill
 from config.admin_site import PEOPLE, site
 
@@ -94,7 +94,7 @@ class UserAdmin(RecordAdmin, DjangoUserAdmin):
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """Whoever signs in now stays, so that there is always an admin."""
-        queryset.exclude(pk=request.user.pk).delete()
+        queryset.exclude(pk=who(request).pk).delete()
 
 
 @admin.register(ApiKey, site=site)
@@ -119,15 +119,15 @@ class ApiKeyAdmin(RecordAdmin):
     def state(self, key: ApiKey) -> str:
         if key.revoked_at:
             return pill("revoked", "bad")
-        return pill("expired", "fair") if key.expires_at and key.expires_at <= timezone.now() else pill("usable", "good")
+        return (
+            pill("expired", "fair") if key.expires_at and key.expires_at <= timezone.now() else pill("usable", "good")
+        )
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if change:
             super().save_model(request, obj, form, change)
             return
-        row, text = create_key(
-            user=obj.user, name=obj.name, is_read_only=obj.is_read_only, expires_at=obj.expires_at
-        )
+        row, text = create_key(user=obj.user, name=obj.name, is_read_only=obj.is_read_only, expires_at=obj.expires_at)
         obj.__dict__.update(row.__dict__)
         obj.text_once = text
 

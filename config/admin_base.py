@@ -1,12 +1,14 @@
 """What the admin pages of all apps share: permissions by role, buttons, panels, secrets that are never shown."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.utils import flatten_fieldsets
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
@@ -19,6 +21,7 @@ from config.errors import UnabridgedError
 VIEWER, MODERATOR, ADMIN = "viewer", "moderator", "admin"
 NOBODY = ""
 MOST_ROWS = 500
+MOST_NAMED = 20
 KEEP = "Leave empty to keep what is stored; it is never shown."
 DETAILS = "All details"
 T = TypeVar("T", bound=Callable[..., Any])
@@ -28,6 +31,11 @@ def has_role(request: HttpRequest, role: str) -> bool:
     """Whether the person may do what `role` may; nobody may do what needs no role."""
     check = getattr(request.user, "has_role", None)
     return bool(role and check and check(role))
+
+
+def who(request: HttpRequest) -> Any:
+    """The person; only people who have signed in come to these pages."""
+    return request.user
 
 
 def require_role(request: HttpRequest, role: str) -> None:
@@ -177,23 +185,40 @@ class RecordAdmin(RolePermissions, admin.ModelAdmin):
         folded = (DETAILS, {"fields": [name for name in names if name not in open_names], "classes": ["collapse"]})
         return [(None, {"fields": open_names}), folded] if open_names else [folded]
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         given = tuple(super().get_readonly_fields(request, obj))
         if self.editable is None or obj is None:
             return given
-        shown = admin.utils.flatten_fieldsets(self.get_fieldsets(request, obj))
+        shown = flatten_fieldsets(self.get_fieldsets(request, obj))
         return (*given, *(name for name in shown if name not in self.editable and name not in given))
 
     def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
         if db_field.name in self.secret_fields:
-            widget = forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password", "class": "vTextField"})
-            return forms.CharField(label=db_field.verbose_name.capitalize(), required=False, widget=widget, help_text=KEEP)
+            widget = forms.PasswordInput(
+                render_value=False, attrs={"autocomplete": "new-password", "class": "vTextField"}
+            )
+            return forms.CharField(
+                label=db_field.verbose_name.capitalize(), required=False, widget=widget, help_text=KEEP
+            )
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_form(self, request: Any, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         if self.secret_fields and "form" not in kwargs:
             kwargs["form"] = type("Form", (SecretForm,), {"secret_names": self.secret_fields})
         return super().get_form(request, obj, change=change, **kwargs)
+
+    # --- Deleting ----------------------------------------------------------------------------------------------------
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """How much goes along, counted and not listed: a library root may have a hundred thousand copies.
+
+        Who may delete a row may delete what belongs to it.
+        """
+        rows = self.model._default_manager.filter(pk__in=[row.pk for row in objs])
+        counts: Counter[str] = Counter({str(self.opts.verbose_name_plural): len(objs)})
+        protected: list[str] = []
+        _count_along(rows, counts, protected)
+        return [str(row) for row in objs[:MOST_NAMED]], dict(counts), set(), protected
 
     # --- Panels and buttons ------------------------------------------------------------------------------------------
 
@@ -260,7 +285,7 @@ class RecordAdmin(RolePermissions, admin.ModelAdmin):
             outcome = getattr(self, verb)(request, rows)
             kept = [row for row in rows if row.pk]
             LogEntry.objects.log_actions(
-                request.user.pk, kept, CHANGE, change_message=f"{facts.label}. {reason_of(request)}".strip()
+                who(request).pk, kept, CHANGE, change_message=f"{facts.label}. {reason_of(request)}".strip()
             )
             return outcome
 
@@ -270,7 +295,7 @@ class RecordAdmin(RolePermissions, admin.ModelAdmin):
         return super().changelist_view(request, {"title": plural_name(self), **(extra_context or {})})
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        actions = super().get_actions(request)
+        actions: dict[str, Any] = super().get_actions(request)
         for name, facts in self._known_buttons(request).items():
             if facts.in_list:
                 actions[name] = (_list_action(name), name, facts.label)
@@ -286,6 +311,20 @@ def _list_action(name: str) -> Callable[..., HttpResponse | None]:
         return model_admin.perform(request, name, rows)
 
     return act
+
+
+def _count_along(rows: models.QuerySet[Any], counts: Counter[str], protected: list[str]) -> None:
+    """What a deletion of these rows takes along, table by table, and what stands against it."""
+    for relation in rows.model._meta.related_objects:
+        if not isinstance(relation, models.ManyToOneRel):
+            continue
+        related = relation.related_model._base_manager.filter(**{f"{relation.field.name}__in": rows})
+        if relation.on_delete is models.PROTECT:
+            name = relation.related_model._meta.verbose_name
+            protected += [f"{name}: {row}" for row in related[:MOST_NAMED]]
+        elif relation.on_delete is models.CASCADE and (number := related.count()):
+            counts[str(relation.related_model._meta.verbose_name_plural)] += number
+            _count_along(related, counts, protected)
 
 
 class RoleInline(RolePermissions, admin.TabularInline):

@@ -1,9 +1,13 @@
-"""How values look in the admin: bars, pills, links, sizes, durations. Everything is escaped; nothing is styled inline."""
+"""How values look in the admin: bars, pills, links, sizes, durations. All is escaped; nothing is styled inline."""
 
+import datetime
 from typing import Any
 
+from django.contrib import admin
 from django.contrib.admin.utils import quote
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -24,11 +28,11 @@ def pill(value: object, tone: str = "", label: str = "") -> SafeString:
     )
 
 
-def bar(percent: int | float | None, text: str = "") -> SafeString:
-    """A bar from 0 to 100 with its figure."""
+def bar(percent: int | float | None, text: str = "", *, tone: str = "") -> SafeString:
+    """A bar from 0 to 100 with its figure; its colour tells how full it is, unless a tone is given."""
     if percent is None:
         return format_html('<span class="ub-bar ub-unknown">{}</span>', text or "unknown")
-    tone = "good" if percent >= 100 else "fair" if percent >= 50 else "poor"
+    tone = tone or ("good" if percent >= 100 else "fair" if percent >= 50 else "poor")
     whole = int(percent)
     return format_html(
         '<span class="ub-bar"><progress class="ub-{}" max="100" value="{}" aria-label="{} %"></progress> {}</span>',
@@ -49,6 +53,25 @@ def list_url(label: str, query: str = "") -> str:
 def link(obj: Any, text: str = "") -> SafeString | str:
     """A link to a row's page; nothing for nothing."""
     return format_html('<a href="{}">{}</a>', change_url(obj), text or str(obj)) if obj is not None else "–"
+
+
+def moment(value: datetime.datetime | None) -> str:
+    """`22 Nov 22:27` of this year, `22 Nov 2025` of another, in the server's time zone."""
+    if value is None:
+        return "–"
+    here = timezone.localtime(value)
+    return date_format(here, "j M H:i" if here.year == timezone.localtime().year else "j M Y")
+
+
+def moment_column(field: str, description: str) -> Any:
+    """A column of a list for a time, short enough to stand beside others."""
+
+    @admin.display(description=description, ordering=field)
+    def show(row: Any) -> str:
+        return moment(getattr(row, field))
+
+    show.__name__ = f"short_{field}"
+    return show
 
 
 def size(value: int | None) -> str:

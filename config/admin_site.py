@@ -65,7 +65,7 @@ class UnabridgedSite(AdminSite):
     def _main_pages(self, request: HttpRequest) -> list[dict[str, Any]]:
         """The links in the header: the front page, and the models that ask for a place there."""
         pinned = sorted(
-            (model_admin.pin, plural_name(model_admin), model._meta)
+            (getattr(model_admin, "pin", 0), plural_name(model_admin), model._meta)
             for model, model_admin in self._registry.items()
             if getattr(model_admin, "pin", None) and model_admin.has_module_permission(request)
         ) if request.user.is_authenticated else []  # fmt: skip

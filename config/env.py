@@ -5,6 +5,7 @@ what was found and what would be accepted. A variable `NAME_FILE` may hold the p
 (Docker and Kubernetes secrets); `NAME` itself wins when both are set.
 """
 
+import ipaddress
 import os
 import re
 from pathlib import Path
@@ -98,6 +99,17 @@ def words(name: str, default: tuple[str, ...] = ()) -> list[str]:
     if value is None:
         return list(default)
     return [word.strip() for word in value.split(",") if word.strip()]
+
+
+def networks(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """A comma-separated list of addresses and networks (`192.0.2.7, 10.0.0.0/8`)."""
+    found = []
+    for word in words(name):
+        try:
+            found.append(ipaddress.ip_network(word, strict=False))
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{name} has {word!r}, which is neither an address nor a network.") from error
+    return found
 
 
 def path(name: str, default: Path) -> Path:

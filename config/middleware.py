@@ -1,5 +1,6 @@
 """What holds for every request, inside the API and outside it."""
 
+import io
 import logging
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from config import request_ids
 from config.api.callers import client_address
 from config.api.errors import Problem
 from config.api.limits import count_request
+from config.metrics import count_answer
 
 logger = logging.getLogger("unabridged.requests")
 Next = Callable[[HttpRequest], HttpResponseBase]
@@ -47,7 +49,9 @@ class RequestIds:
         try:
             response = self.get_response(request)
             response["X-Request-ID"] = identity
-            self._log(request, response, (time.perf_counter() - started) * 1000)
+            seconds = time.perf_counter() - started
+            count_answer(request, response, seconds)
+            self._log(request, response, seconds * 1000)
             return response
         finally:
             request_ids.current.reset(token)
@@ -91,19 +95,19 @@ class ErrorShape:
             return Problem(400, "malformed_request", "Null characters are not allowed.")
         if not is_for_machines(request):
             return None
+        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         try:
-            length = int(request.META.get("CONTENT_LENGTH") or 0)
+            length = int(request.META.get("CONTENT_LENGTH") or _take_chunks(request, most))
         except ValueError:
             return Problem(400, "malformed_request", "Content-Length must be a number.")
-        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         if length > most:
             return Problem(413, "payload_too_large", f"The body may have {most} bytes at most.", {"most_bytes": most})
         return None
 
     @staticmethod
     def _count(request: HttpRequest, response: HttpResponseBase) -> None:
-        """Rate-limit headers on every answer under /api/; what no view has counted is counted by address here."""
-        if not request.path_info.startswith("/api/"):
+        """Rate-limit headers on every answer of the API; what no view has counted is counted by address here."""
+        if not request.path_info.startswith(MACHINE_PATHS):
             return
         if not hasattr(request, "rate_allowance"):
             request.rate_allowance, _ = count_request(  # type: ignore[attr-defined]
@@ -162,6 +166,17 @@ def _allow(response: Any, origin: str) -> None:
             "ETag, Location, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-ID"
         )
         response["Access-Control-Max-Age"] = "600"
+
+
+def _take_chunks(request: HttpRequest, most: int) -> int:
+    """A body that comes in chunks has no length, and Django would take it for empty. Read it here, up to the limit, and
+    say how long it is."""
+    if "chunked" not in request.headers.get("Transfer-Encoding", "").lower():
+        return 0
+    body = request.META["wsgi.input"].read(most + 1)
+    request.META["CONTENT_LENGTH"] = str(len(body))
+    request._stream = io.BytesIO(body)
+    return len(body)
 
 
 def _answer(problem: Problem) -> JsonResponse:

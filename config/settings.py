@@ -80,13 +80,17 @@ elif not SECRET_KEY:
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.boolean("UNABRIDGED_HTTPS", PRODUCTION)
-SECURE_SSL_REDIRECT = env.boolean("UNABRIDGED_HTTPS_REDIRECT", False)
+BEHIND_PROXY = env.boolean("UNABRIDGED_BEHIND_PROXY", False)
+# Only a proxy can end TLS here, and only when its X-Forwarded-Proto is trusted does a redirect not go round in circles.
+SECURE_SSL_REDIRECT = env.boolean("UNABRIDGED_HTTPS_REDIRECT", SESSION_COOKIE_SECURE and BEHIND_PROXY)
+SECURE_REDIRECT_EXEMPT = [r"^health", r"^metrics$"]  # probes come from inside
+# Subdomains and the browsers' preload list are the decision of the owner of the domain, not of one of its servers.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021", *([] if BEHIND_PROXY else ["security.W008"])]
 SECURE_HSTS_SECONDS = env.integer("UNABRIDGED_HSTS_SECONDS", 31_536_000 if SESSION_COOKIE_SECURE else 0, least=0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = False
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
-BEHIND_PROXY = env.boolean("UNABRIDGED_BEHIND_PROXY", False)
 if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 CORS_ORIGINS = frozenset(env.words("UNABRIDGED_CORS_ORIGINS"))
@@ -209,6 +213,7 @@ REST_FRAMEWORK = {
     "DEFAULT_FILTER_BACKENDS": ["config.api.filters.StrictFilterBackend", "config.api.filters.StrictOrdering"],
     "DEFAULT_PAGINATION_CLASS": "config.api.pagination.PagePagination",
     "DEFAULT_SCHEMA_CLASS": "config.api.schema.KernelSchema",
+    "DEFAULT_METADATA_CLASS": "config.api.metadata.Metadata",
     "EXCEPTION_HANDLER": "config.api.errors.handle",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
@@ -226,6 +231,43 @@ RATE_LIMITS = {
     }.items()
 }
 RATELIMIT_USE_CACHE = "limits"
+# Tables whose totals are remembered between writes. A trigger on each pays for it, so only what long lists read.
+COUNTED_MODELS = [
+    "library.Author",
+    "library.Book",
+    "library.BookAuthor",
+    "library.BookNarrator",
+    "library.Gap",
+    "library.Narrator",
+    "library.Series",
+    "library.SeriesEntry",
+    "acquisition.Download",
+]
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Unabridged",
+    "DESCRIPTION": "Keeps an audiobook shelf complete: what is missing, why, and how it is obtained.",
+    "VERSION": VERSION,
+    "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": "/api",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {
+        "RunStatusEnum": "scheduling.models.RunStatus",
+        "HealthStatusEnum": ["ok", "degraded"],
+    },
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"persistAuthorization": False, "displayRequestDuration": True, "filter": True},
+}
+
+# --- Health and metrics ----------------------------------------------------------------------------------------------
+
+HEALTH_CHECKS = {
+    "workers": "scheduling.services.health.check_workers",
+    "beat": "scheduling.services.health.check_beat",
+    "integrations": "acquisition.services.integrations_seen.check_integrations",
+}
+METRIC_SOURCES = ["scheduling.services.health.run_figures"]
+METRICS_ALLOWED = env.networks("UNABRIDGED_METRICS_ALLOWED")
 
 # --- Database --------------------------------------------------------------------------------------------------------
 
@@ -254,6 +296,10 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
 # --- Cache and queue -------------------------------------------------------------------------------------------------
 
 REDIS_URL = env.url("REDIS_URL", schemes=("redis", "rediss", "unix"))
+if TESTING and REDIS_URL:
+    # Tests that run side by side clear their cache: each worker gets a database of its own, counted up from the given.
+    _base, _, _index = REDIS_URL.rpartition("/")
+    REDIS_URL = f"{_base}/{int(_index) + int(env.text('PYTEST_XDIST_WORKER', 'gw0').removeprefix('gw'))}"
 if REDIS_URL:
     CACHES: dict[str, Any] = {
         "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
@@ -320,12 +366,32 @@ ARCHIVE_URL = env.url("UNABRIDGED_ARCHIVE_URL", "https://archive.org")
 # --- Logs ------------------------------------------------------------------------------------------------------------
 
 LOG_LEVEL = env.text("UNABRIDGED_LOG_LEVEL", "INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
-LOGGING = {
+LOG_FORMAT = env.text("UNABRIDGED_LOG_FORMAT", "plain", choices=("plain", "json"))
+LOG_FILE = DATA_DIR / "logs" / "unabridged.jsonl"
+LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "filters": {"request_id": {"()": "config.logs.AddRequestId"}},
+    "formatters": {
+        "plain": {
+            "()": "config.logs.PlainFormatter",
+            "format": "{asctime} {levelname} {name}: {message} {request_id}",
+            "style": "{",
+        },
+        "json": {"()": "config.logs.JSONFormatter"},
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["request_id"]},
+        "file": {
+            "class": "config.logs.SharedRotatingFile",
+            "filename": str(LOG_FILE),
+            "maxBytes": env.integer("UNABRIDGED_LOG_FILE_BYTES", 10_485_760, least=65_536),
+            "backupCount": env.integer("UNABRIDGED_LOG_FILES", 5, least=1, most=100),
+            "formatter": "json",
+            "filters": ["request_id"],
+        },
+    },
+    "root": {"handlers": ["console", "file"], "level": LOG_LEVEL},
     "loggers": {
         "httpx": {"level": "WARNING"},
         "urllib3": {"level": "WARNING"},
@@ -334,5 +400,11 @@ LOGGING = {
         "celery.app.trace": {"level": "WARNING"},
         "celery.worker": {"level": "WARNING"},
         "celery.apps": {"level": "WARNING"},
+        # Every request has its line already, with the reason.
+        "django.request": {"level": "CRITICAL"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
     },
 }
+if TESTING:
+    LOGGING["root"]["handlers"] = ["console"]
+    del LOGGING["handlers"]["file"]

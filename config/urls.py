@@ -21,7 +21,18 @@ from acquisition.api.settings import SettingsViewSet
 from acquisition.api.system import FiguresViewSet, WorkViewSet
 from acquisition.api.wanted import WantedViewSet
 from config.admin_site import site
+from config.api.schema_views import DocsView, SchemaView
+from config.health import DeepView, HealthView, LiveView, ReadyView
+from config.metrics import MetricsView
+from library.api.authors import AuthorViewSet
+from library.api.books import BookViewSet
+from library.api.calendar import CalendarViewSet
+from library.api.gaps import GapsViewSet
+from library.api.matches import MatchViewSet
+from library.api.metadata import MetadataViewSet
+from library.api.narrators import NarratorViewSet
 from library.api.scheduler import SchedulerConfigurationViewSet
+from library.api.series import SeriesViewSet
 from scheduling.api.runs import RunViewSet
 from scheduling.api.scheduler import SchedulerViewSet
 
@@ -37,6 +48,14 @@ SCHEDULING = [
     ("scheduler", SchedulerViewSet),
 ]
 LIBRARY = [
+    ("books", BookViewSet),
+    ("series", SeriesViewSet),
+    ("authors", AuthorViewSet),
+    ("narrators", NarratorViewSet),
+    ("metadata", MetadataViewSet),
+    ("gaps", GapsViewSet),
+    ("matches", MatchViewSet),
+    ("calendar", CalendarViewSet),
     ("scheduler", SchedulerConfigurationViewSet),
 ]
 ACQUISITION = [
@@ -61,7 +80,17 @@ for prefix, viewset in ROUTES:
     router.register(prefix, viewset, basename=viewset.__name__)
 
 urlpatterns = [
+    path("api/system/health/", HealthView.as_view(), name="system-health"),
+    path("api/schema/", SchemaView.as_view(), name="schema"),
+    path("api/docs/", DocsView.as_view(url_name="schema"), name="docs"),
+    path("api/auth/", include("rest_framework.urls")),
+    path("api/calendar.ics/", CalendarViewSet.as_view({"get": "file"}), name="calendar-file"),
     path("api/", include(router.urls)),
     path("admin/", site.urls),
+    path("health", HealthView.as_view(), name="health"),
+    path("health/live", LiveView.as_view(), name="health-live"),
+    path("health/ready", ReadyView.as_view(), name="health-ready"),
+    path("health/deep", DeepView.as_view(), name="health-deep"),
+    path("metrics", MetricsView.as_view(), name="metrics"),
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
 ]

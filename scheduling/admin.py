@@ -1,16 +1,15 @@
 """Runs, jobs and the tally of failures, in the admin."""
 
-import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
-from config.admin_base import ADMIN, RecordAdmin, button, count_of
-from config.admin_display import bar, change_url, clock, link, pill
+from config.admin_base import ADMIN, RecordAdmin, button, count_of, who
+from config.admin_display import bar, change_url, clock, link, moment, moment_column, pill
 from config.admin_site import BEHIND, WORK, site
 from scheduling.domain.jobs import JOBS
 from scheduling.models import UNFINISHED, FailedAttempt, Run, RunLogEntry, Trigger
@@ -38,14 +37,22 @@ class JobFilter(admin.SimpleListFilter):
 @admin.register(Run, site=site)
 class RunAdmin(RecordAdmin):
     section, order, pin = WORK, 10, 40
-    list_display = ("what", "state", "progress_bar", "message", "trigger", "requested_by", "created_at", "took")
+    list_display = (
+        "what",
+        "state",
+        "progress_bar",
+        "message",
+        moment_column("created_at", "asked for"),
+        "requested_by",
+        "took",
+    )
     list_display_links = ("what",)
     list_filter = ("status", JobFilter, "trigger")
     list_select_related = ("requested_by",)
     search_fields = ("job", "message", "error_code")
     date_hierarchy = "created_at"
     panels = ("scheduling/admin/run.html",)
-    buttons = ("cancel", "run_again")
+    buttons: ClassVar[tuple[str, ...]] = ("cancel", "run_again")
     fields = (
         "job", "trigger", "requested_by", "parent", "params", "attempt", "error_code", "result", "created_at",
         "started_at", "heartbeat_at", "finished_at", "cancel_requested_at",
@@ -66,7 +73,7 @@ class RunAdmin(RecordAdmin):
     def progress_bar(self, run: Run) -> str:
         if run.progress is None:
             return f"{run.processed} done" if run.processed else "–"
-        return bar(100 * run.progress)
+        return bar(100 * run.progress, tone="good" if run.progress == 1 else "busy")
 
     @admin.display(description="took")
     def took(self, run: Run) -> str:
@@ -93,7 +100,7 @@ class RunAdmin(RecordAdmin):
     @button("Run it again", in_list=False, when=lambda run: run.status not in UNFINISHED)
     def run_again(self, request: HttpRequest, rows: list[Run]) -> str:
         old = rows[0]
-        request_run(job=old.job, params=old.params, trigger=Trigger.USER, user=request.user, lock=old.lock)  # type: ignore[arg-type]
+        request_run(job=old.job, params=old.params, trigger=Trigger.USER, user=who(request), lock=old.lock)
         return f"{job_title(old.job)} is queued; see Runs."
 
 
@@ -164,8 +171,8 @@ class JobAdmin(RecordAdmin):
         return pill("on", "good") if task.enabled else pill("paused", "fair")
 
     @admin.display(description="last run", ordering="newest_at")
-    def last_run(self, task: Any) -> datetime.datetime | None:
-        return task.newest_at
+    def last_run(self, task: Any) -> str:
+        return moment(task.newest_at)
 
     @admin.display(description="how it ended")
     def last_outcome(self, task: Any) -> str:
@@ -175,9 +182,9 @@ class JobAdmin(RecordAdmin):
 
     @button("Run now")
     def run_now(self, request: HttpRequest, rows: list[PeriodicTask]) -> str | HttpResponse:
-        runs = [request_run(job=task.name, trigger=Trigger.USER, user=request.user) for task in rows]  # type: ignore[misc]
+        runs = [request_run(job=task.name, trigger=Trigger.USER, user=who(request)) for task in rows]
         if len(runs) == 1:
-            return HttpResponse(status=303, headers={"Location": change_url(runs[0])})
+            return HttpResponseRedirect(change_url(runs[0]))
         return f"{count_of(len(runs), 'job')} queued; see Runs."
 
     @button("Pause", when=lambda task: task.enabled)

@@ -44,6 +44,12 @@ class PasswordInput(StrictSerializer):
     new_password = serializers.CharField(min_length=12, max_length=1024, trim_whitespace=False)
 
 
+class RemovedUserSerializer(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    username = serializers.CharField()
+    role = serializers.ChoiceField(choices=Role.choices)
+
+
 class UserFilters(django_filters.FilterSet):
     role = django_filters.ChoiceFilter(choices=Role.choices)
     is_active = django_filters.BooleanFilter()
@@ -63,6 +69,7 @@ class UserViewSet(AccountsView, CrudViewSet):
         "destroy": "admin",
         "password": "viewer",
     }
+    answers = {"destroy": RemovedUserSerializer}
     inputs = {"create": NewUserInput, "update": UserInput, "password": PasswordInput}
     filterset_class = UserFilters
     ordering_fields = ("username", "email", "role", "date_joined", "last_login")

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -12,8 +11,8 @@ from acquisition.models import Download, DownloadBook, DownloadEvent, ImportReco
 from acquisition.services.asking import cancel_download, reject_download, retry_download
 from acquisition.services.importing import overrule_and_import, undo_import
 from acquisition.services.monitoring import wake_monitor
-from config.admin_base import MODERATOR, RecordAdmin, RoleInline, button, count_of, reason_of
-from config.admin_display import bar, clock, link, pill, size
+from config.admin_base import MODERATOR, RecordAdmin, RoleInline, button, count_of, has_role, reason_of, who
+from config.admin_display import bar, clock, link, moment_column, pill, size
 from config.admin_site import BEHIND, GETTING, site
 
 S = DownloadState
@@ -30,7 +29,7 @@ class DownloadBookInline(RoleInline):
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         is_open = obj is not None and obj.status == S.BLOCKED and not obj.download_books.exists()
-        return is_open and request.user.has_role(MODERATOR)  # type: ignore[union-attr]
+        return is_open and has_role(request, MODERATOR)
 
 
 @admin.register(Download, site=site)
@@ -40,12 +39,10 @@ class DownloadAdmin(RecordAdmin):
         "title",
         "state",
         "progress_bar",
-        "book_names",
+        "trouble",
         "file_size",
         "source",
-        "client",
-        "status_at",
-        "trouble",
+        moment_column("status_at", "since"),
     )
     list_filter = ("status", "source", "client", "error_code")
     list_select_related = ("client",)
@@ -60,14 +57,10 @@ class DownloadAdmin(RecordAdmin):
     )  # fmt: skip
     readonly_fields = fields
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Download]:
-        books = Prefetch("download_books", DownloadBook.objects.select_related("book"))
-        return super().get_queryset(request).prefetch_related(books)
-
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Only to say which book a blocked download is."""
         is_open = obj is not None and obj.status == S.BLOCKED
-        return is_open and request.user.has_role(MODERATOR)  # type: ignore[union-attr]
+        return is_open and has_role(request, MODERATOR)
 
     @admin.display(description="status", ordering="status")
     def state(self, download: Download) -> str:
@@ -75,11 +68,11 @@ class DownloadAdmin(RecordAdmin):
 
     @admin.display(description="progress", ordering="progress")
     def progress_bar(self, download: Download) -> str:
-        return bar(100 * download.progress) if download.status != S.QUEUED else "–"
-
-    @admin.display(description="books")
-    def book_names(self, download: Download) -> str:
-        return ", ".join(row.book.title for row in download.download_books.all()) or "–"
+        return (
+            bar(100 * download.progress, tone="good" if download.status == S.IMPORTED else "busy")
+            if download.status != S.QUEUED
+            else "–"
+        )
 
     @admin.display(description="size", ordering="size_bytes")
     def file_size(self, download: Download) -> str:
@@ -101,7 +94,7 @@ class DownloadAdmin(RecordAdmin):
             else size(obj.size_bytes),
             "speed": size(obj.speed_bytes) + "/s" if obj.speed_bytes else "",
             "eta": clock(obj.eta_seconds) if obj.eta_seconds and obj.status == S.DOWNLOADING else "",
-            "books": [row.book for row in obj.download_books.all()],
+            "books": [row.book for row in obj.download_books.select_related("book")],
             "events": list(obj.events.order_by("-id")[:200]),
             "imports": list(obj.imports.select_related("root", "copy", "book").order_by("-pk")),
         }
@@ -109,7 +102,7 @@ class DownloadAdmin(RecordAdmin):
     @button("Try again", when=lambda row: can_move(row.status, S.QUEUED) and row.status != S.SEARCHING)
     def retry(self, request: HttpRequest, rows: list[Download]) -> str:
         for download in rows:
-            retry_download(download=download, actor=request.user.get_username())
+            retry_download(download=download, actor=who(request).get_username())
         return f"{count_of(len(rows), 'download')} queued again."
 
     @button(
@@ -119,7 +112,7 @@ class DownloadAdmin(RecordAdmin):
     )
     def import_anyway(self, request: HttpRequest, rows: list[Download]) -> str:
         for download in rows:
-            actor = request.user.get_username()
+            actor = who(request).get_username()
             overrule_and_import(download=download, codes=[download.error_code], reason=reason_of(request), actor=actor)
         wake_monitor()
         return "It is being filed. If another check stands in the way, it waits here again."
@@ -133,7 +126,7 @@ class DownloadAdmin(RecordAdmin):
     def reject(self, request: HttpRequest, rows: list[Download]) -> str:
         following = [
             reject_download(
-                download=download, reason=reason_of(request), actor=request.user.get_username(), now=timezone.now()
+                download=download, reason=reason_of(request), actor=who(request).get_username(), now=timezone.now()
             )
             for download in rows
         ]
@@ -146,7 +139,7 @@ class DownloadAdmin(RecordAdmin):
     @button("Cancel", tone="danger", when=lambda row: can_move(row.status, S.CANCELLED))
     def cancel(self, request: HttpRequest, rows: list[Download]) -> str:
         for download in rows:
-            cancel_download(download=download, actor=request.user.get_username())
+            cancel_download(download=download, actor=who(request).get_username())
         return f"{count_of(len(rows), 'download')} cancelled."
 
 
@@ -217,5 +210,6 @@ class ImportRecordAdmin(RecordAdmin):
     @button("Undo this import", tone="danger", when=lambda record: record.status == ImportStatus.COMMITTED)
     def undo(self, request: HttpRequest, rows: list[ImportRecord]) -> str:
         for record in rows:
-            undo_import(record=record, actor=request.user.get_username(), now=timezone.now())
-        return f"{count_of(len(rows), 'import')} undone: the files left the library, what seeds stayed, the gap is open again."
+            undo_import(record=record, actor=who(request).get_username(), now=timezone.now())
+        words = "the files left the library, what seeds stayed, the gap is open again."
+        return f"{count_of(len(rows), 'import')} undone: {words}"

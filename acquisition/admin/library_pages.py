@@ -1,7 +1,7 @@
 """What the library's pages gain where books can be acquired: buttons, the answer to "why do I not have this yet?",
 and the list of releases for one book."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -11,7 +11,7 @@ from django.utils import timezone
 from acquisition.models import Decision, Download, SearchState
 from acquisition.services.asking import acquire_books, acquire_series, grab_decided
 from acquisition.services.searching import search_book
-from config.admin_base import MODERATOR, attempt, button, has_role, reason_of, require_role
+from config.admin_base import MODERATOR, attempt, button, has_role, reason_of, require_role, who
 from config.admin_display import change_url, size
 from config.admin_site import site
 from library.admin.books import BookAdmin as PlainBookAdmin
@@ -27,24 +27,24 @@ def _to(row: Any) -> HttpResponse:
 
 
 class SeriesAdmin(PlainSeriesAdmin):
-    buttons = ("acquire", *PlainSeriesAdmin.buttons)
+    buttons: ClassVar[tuple[str, ...]] = ("acquire", *PlainSeriesAdmin.buttons)
 
     @button("Find what is missing", tone="primary", when=lambda series: series.missing_count)
     def acquire(self, request: HttpRequest, rows: list[Series]) -> HttpResponse:
-        return _to(acquire_series(series=rows, user=request.user))  # type: ignore[arg-type]
+        return _to(acquire_series(series=rows, user=who(request)))
 
 
 class GapAdmin(PlainGapAdmin):
-    buttons = ("acquire", *PlainGapAdmin.buttons)
+    buttons: ClassVar[tuple[str, ...]] = ("acquire", *PlainGapAdmin.buttons)
 
     @button("Acquire", tone="primary", when=lambda gap: gap.closed_at is None)
     def acquire(self, request: HttpRequest, rows: list[Gap]) -> HttpResponse:
-        return _to(acquire_books(books=[gap.book for gap in rows], user=request.user))  # type: ignore[arg-type]
+        return _to(acquire_books(books=[gap.book for gap in rows], user=who(request)))
 
 
 class BookAdmin(PlainBookAdmin):
-    panels = (*PlainBookAdmin.panels, "acquisition/admin/book_search.html")
-    buttons = ("acquire", "search_now", *PlainBookAdmin.buttons)
+    panels: ClassVar[tuple[str, ...]] = (*PlainBookAdmin.panels, "acquisition/admin/book_search.html")
+    buttons: ClassVar[tuple[str, ...]] = ("acquire", "search_now", *PlainBookAdmin.buttons)
 
     def panel_context(self, request: HttpRequest, obj: Book) -> dict[str, Any]:
         state = SearchState.objects.filter(book=obj).first()
@@ -59,7 +59,7 @@ class BookAdmin(PlainBookAdmin):
 
     @button("Find and download", tone="primary", when=lambda book: not book.is_owned)
     def acquire(self, request: HttpRequest, rows: list[Book]) -> HttpResponse:
-        return _to(acquire_books(books=rows, user=request.user))  # type: ignore[arg-type]
+        return _to(acquire_books(books=rows, user=who(request)))
 
     @button("Search, and let me choose", in_list=False)
     def search_now(self, request: HttpRequest, rows: list[Book]) -> HttpResponse:
@@ -112,7 +112,7 @@ class BookAdmin(PlainBookAdmin):
 
         def act() -> HttpResponse:
             return _to(
-                grab_decided(decision=decision, reason=reason_of(request), user=request.user, now=timezone.now())  # type: ignore[arg-type]
+                grab_decided(decision=decision, reason=reason_of(request), user=who(request), now=timezone.now())
             )
 
         response = attempt(request, act)

@@ -1,5 +1,7 @@
 """Releases, what was thought of them, and what is never grabbed again, in the admin."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.http import HttpRequest
 
@@ -90,7 +92,7 @@ class BlocklistEntryAdmin(RecordAdmin):
     def book_link(self, entry: BlocklistEntry) -> str:
         return link(entry.book)
 
-    def get_actions(self, request: HttpRequest) -> dict[str, object]:
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions = super().get_actions(request)
         if "delete_selected" in actions:
             function, name, _ = actions["delete_selected"]

@@ -7,16 +7,23 @@ person sees every reason at once. A gate that raises counts as a rejection and s
 import datetime
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from acquisition.domain.facts import OfferedRelease
 from acquisition.domain.identity import Identity, WantedBook, is_release_of
 from acquisition.domain.profile import MEGABYTE, Profile
 from acquisition.domain.release_names import ParsedRelease, parse_release
+from library.domain.book_files import group_books, is_audio
+from library.domain.languages import language_code
 from library.domain.people import same_person
+from library.domain.title_parsing import parse_title
+from library.domain.title_words import BUNDLE
 
 BYTES_PER_KBIT = 125
-UNKNOWN_RUNTIME_HOURS = (0.2, 120)
+AUDIO_CATEGORIES = range(3000, 4000)
+BOOK_CATEGORIES = range(7000, 8000)
+EBOOK_FORMATS = frozenset({"epub", "mobi", "azw", "azw3", "pdf", "djvu", "cbz", "cbr", "fb2"})
+LOSSLESS = frozenset({"flac", "wav", "alac"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,7 @@ class Circumstances:
     is_owned: bool = False
     is_on_its_way: bool = False
     is_excluded: bool = False
+    given_up: str = ""
     client_for: frozenset[str] = frozenset({"torrent", "direct"})
     indexer_minimum_seeders: int = 0
     indexer_name: str = ""
@@ -71,7 +79,7 @@ class Candidate:
 
     @property
     def delivery(self) -> str:
-        return "direct" if self.offer.direct_files else "torrent"
+        return "direct" if self.offer.direct_files else self.offer.protocol or "torrent"
 
     @property
     def bitrate_kbps(self) -> int | None:
@@ -84,7 +92,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The decision on one candidate. `order` is compared from left to right, higher is better; `why` names it."""
+    """The decision on one candidate. `order` is compared from left to right, higher is better; `why` has its words."""
 
     candidate: Candidate
     rejections: tuple[Rejection, ...] = ()
@@ -111,9 +119,14 @@ def not_blocklisted(c: Candidate) -> Rejection | None:
     return Rejection("blocklisted", "This release is on the blocklist.") if c.around.is_blocklisted else None
 
 
-def is_audio(c: Candidate) -> Rejection | None:
-    if c.parsed.content == "ebook":
+def has_audio(c: Candidate) -> Rejection | None:
+    """By its name, its format, its categories, and its file list, where that is known."""
+    categories = c.offer.categories
+    is_book = any(n in BOOK_CATEGORIES for n in categories) and not any(n in AUDIO_CATEGORIES for n in categories)
+    if c.parsed.content == "ebook" or c.format in EBOOK_FORMATS or is_book:
         return Rejection("not_audio", "This is an ebook, not an audiobook.")
+    if c.offer.files and not any(is_audio(name) for name in c.offer.files):
+        return Rejection("not_audio", "There is no audio among its files.")
     return None
 
 
@@ -124,15 +137,28 @@ def is_the_book(c: Candidate) -> Rejection | None:
 
 
 def is_not_a_silent_pack(c: Candidate) -> Rejection | None:
+    """A pack is taken for its books by its file list, never for one of them by its name. A set that is itself wanted
+    (an omnibus) is no pack."""
+    if is_set(c.wanted.title):
+        return None
     if c.parsed.is_pack:
         return Rejection("pack", "A pack of several books; it is not taken for one of them without its file list.")
+    count = len(group_books(c.offer.title, c.offer.files)) if c.delivery == "torrent" else 0
+    if count > 1:
+        return Rejection("pack", f"Its files are {count} books; it is not taken for one of them alone.")
     return None
 
 
+def is_set(title: str) -> bool:
+    """Whether a title names several books: an omnibus, a trilogy, books 1 to 3."""
+    return bool(BUNDLE.search(title)) or parse_title(title).positions.is_range
+
+
 def language_fits(c: Candidate) -> Rejection | None:
-    allowed = {code[:2] for code in c.profile.languages}
-    if allowed and c.language and c.language[:2] not in allowed and c.language not in c.profile.languages:
-        return Rejection("language", f"In {c.language}, and wanted in {', '.join(c.profile.languages)}.")
+    allowed = {language_code(code) or code for code in c.profile.languages}
+    said = language_code(c.language) or c.language
+    if allowed and said and said not in allowed:
+        return Rejection("language", f"In {said}, and wanted in {', '.join(c.profile.languages)}.")
     return None
 
 
@@ -154,6 +180,15 @@ def format_fits(c: Candidate) -> Rejection | None:
     return None
 
 
+def bitrate_fits(c: Candidate) -> Rejection | None:
+    """Only a bitrate that is stated counts; one that is worked out from size and runtime is judged by `size_fits`."""
+    said = c.offer.bitrate_kbps or c.parsed.bitrate_kbps
+    least, most = c.profile.minimum_bitrate_kbps, c.profile.maximum_bitrate_kbps
+    if not said or c.format in LOSSLESS or least <= said <= (most or said):
+        return None
+    return Rejection("bitrate", f"{said} kbit/s; the profile allows {least} to {most}.")
+
+
 def words_fit(c: Candidate) -> Rejection | None:
     title = c.offer.title.casefold()
     for word in c.profile.must_not_contain:
@@ -171,10 +206,8 @@ def size_fits(c: Candidate) -> Rejection | None:
     if not size:
         return None
     if not c.profile.minimum_size_mb * MEGABYTE <= size <= c.profile.maximum_size_mb * MEGABYTE and not _is_short(c):
-        return Rejection("size", f"{size / MEGABYTE:.0f} MB is outside of what the profile allows.")
-    if not c.runtimes_seconds:
-        return None
-    if c.format == "flac":
+        return Rejection("size", f"{size / MEGABYTE:.1f} MB is outside of what the profile allows.")
+    if not c.runtimes_seconds or c.format in LOSSLESS:
         return None
     slowest = size / BYTES_PER_KBIT / max(c.runtimes_seconds)
     fastest = size / BYTES_PER_KBIT / min(c.runtimes_seconds)
@@ -220,9 +253,11 @@ def age_fits(c: Candidate) -> Rejection | None:
 def can_be_fetched(c: Candidate) -> Rejection | None:
     if not (c.offer.download_url or c.offer.magnet_url or c.offer.direct_files):
         return Rejection("no_way", "The indexer names no way to get it.")
+    if c.delivery not in ("torrent", "direct"):
+        return Rejection("protocol", f"It comes over {c.delivery}, which no download client here can fetch.")
     if c.delivery not in c.around.client_for:
         words = "a torrent client" if c.delivery == "torrent" else "the built-in downloader"
-        return Rejection("no_client", f"It needs {words}, and none is set up or reachable.", permanent=False)
+        return Rejection("no_client", f"It needs {words}, and none is set up and switched on.", permanent=False)
     return None
 
 
@@ -236,6 +271,11 @@ def is_not_on_its_way(c: Candidate) -> Rejection | None:
     return None
 
 
+def was_not_given_up(c: Candidate) -> Rejection | None:
+    """What failed to the end, or what a person cancelled, is not taken again by itself."""
+    return Rejection("given_up", c.around.given_up) if c.around.given_up else None
+
+
 def account_allows(c: Candidate) -> Rejection | None:
     return Rejection("account", c.around.account_refusal, permanent=False) if c.around.account_refusal else None
 
@@ -245,13 +285,15 @@ GATES: tuple[Gate, ...] = (
     not_blocklisted,
     is_not_here_yet,
     is_not_on_its_way,
-    is_audio,
+    was_not_given_up,
+    has_audio,
     is_the_book,
     is_not_a_silent_pack,
     language_fits,
     abridgement_fits,
     dramatisation_fits,
     format_fits,
+    bitrate_fits,
     words_fit,
     size_fits,
     runtime_fits,
@@ -275,15 +317,25 @@ def consider(
     identity = is_release_of(with_offer(parsed, offer), wanted)
     candidate = Candidate(offer, parsed, identity, wanted, tuple(runtimes_seconds), profile, around)
     rejections = tuple(r for gate in GATES if (r := _ask(gate, candidate)) is not None)
-    order, why = rank(candidate)
+    try:
+        order, why = rank(candidate)
+    except (ArithmeticError, ValueError, TypeError, LookupError, AttributeError) as error:
+        fault = Rejection("gate_failed", f"It could not be compared with others ({type(error).__name__}); not taken.")
+        return Verdict(candidate, (*rejections, fault), NO_ORDER)
     return Verdict(candidate, rejections, order, why)
 
 
 def with_offer(parsed: ParsedRelease, offer: OfferedRelease) -> ParsedRelease:
-    """The parsed name, with the authors that the indexer states as a field where the name has none."""
-    from dataclasses import replace
+    """The parsed name, with the authors that the indexer states in a field of their own.
 
-    return replace(parsed, authors=offer.authors) if offer.authors and not parsed.authors else parsed
+    They come first among the readings of the name: the whole name is the title, and these are its authors.
+    """
+    if not offer.authors or parsed.authors:
+        return parsed
+    stated = ", ".join(offer.authors)
+    whole = parsed.title or parsed.raw
+    readings = dict.fromkeys([(whole, stated), *((title, author or stated) for title, author in parsed.readings)])
+    return replace(parsed, authors=offer.authors, readings=tuple(readings))
 
 
 def _ask(gate: Gate, candidate: Candidate) -> Rejection | None:
@@ -293,23 +345,29 @@ def _ask(gate: Gate, candidate: Candidate) -> Rejection | None:
         return Rejection("gate_failed", f"The check {gate.__name__} failed ({type(error).__name__}); not taken.")
 
 
+NO_ORDER = (0.0,) * 9
+
+
 def rank(c: Candidate) -> tuple[tuple[float, ...], tuple[str, ...]]:
     """The lexicographic order, and its parts in words."""
     formats = list(c.profile.formats)
     format_rank = len(formats) - formats.index(c.format) if c.format in formats else 0
     bitrate = c.bitrate_kbps or 0
-    bitrate_rank = -abs(math.log2(bitrate / c.profile.preferred_bitrate_kbps)) if bitrate else -2.0
+    preferred = c.profile.preferred_bitrate_kbps
+    bitrate_rank = -abs(math.log2(bitrate / preferred)) if bitrate > 0 and preferred else -2.0
     wanted_voices = c.profile.narrators
     voices = c.offer.narrators or c.parsed.narrators
     voice = float(any(same_person(a, b) for a in wanted_voices for b in voices))
     free = float(c.offer.download_volume_factor == 0 or c.delivery == "direct") if c.profile.prefers_freeleech else 0.0
-    seeders = math.log1p(c.offer.seeders or 0)
+    whole = float(len(c.offer.files or c.offer.direct_files) == 1 or c.format == "m4b")
+    seeders = math.log1p(max(c.offer.seeders or 0, 0))
     age = -(c.around.now - c.offer.published_at).days if c.offer.published_at else -36_500
     order = (
         round(c.identity.certainty, 1),
         voice,
         float(format_rank),
         round(bitrate_rank, 1),
+        whole,
         free,
         round(seeders, 2),
         float(-c.around.indexer_priority),
@@ -320,6 +378,7 @@ def rank(c: Candidate) -> tuple[tuple[float, ...], tuple[str, ...]]:
         "preferred narrator" if voice else "no narrator preference met",
         f"format {c.format or 'unknown'}",
         f"{bitrate} kbit/s" if bitrate else "bitrate unknown",
+        "one file" if whole else "several files, or unknown",
         "free" if free else "counts against the account",
         f"{c.offer.seeders if c.offer.seeders is not None else 'unknown'} seeders",
         f"indexer priority {c.around.indexer_priority}",
@@ -335,32 +394,3 @@ def sort_verdicts(verdicts: Sequence[Verdict]) -> list[Verdict]:
         key=lambda v: (v.is_accepted, v.order if v.is_accepted else (-len(v.rejections), *v.order)),
         reverse=True,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Tier:
-    """One step of a query plan, in words and as a query."""
-
-    name: str
-    text: str = ""
-    title: str = ""
-    author: str = ""
-    asin: str = ""
-    isbn: str = ""
-    series: str = ""
-
-
-def plan_queries(wanted: WantedBook, *, asin: str = "", isbn: str = "") -> list[Tier]:
-    """Tiers from the narrowest to the widest; the search stops at the first that yields an accepted release."""
-    surname = wanted.authors[0].split()[-1] if wanted.authors and wanted.authors[0].split() else ""
-    tiers = []
-    if surname:
-        tiers.append(Tier("title and author", f"{wanted.title} {surname}", wanted.title, wanted.authors[0]))
-    if asin or isbn:
-        tiers.append(Tier("identifier", asin or isbn, asin=asin, isbn=isbn, title=wanted.title))
-    tiers.append(Tier("title", wanted.title, wanted.title))
-    for place in wanted.series:
-        if place.position:
-            words = f"{place.name} {place.position}"
-            tiers.append(Tier("series and number", words, series=place.name, author=" ".join(wanted.authors[:1])))
-    return tiers

@@ -154,7 +154,9 @@ def is_release_of(release: ParsedRelease | str, wanted: WantedBook) -> Identity:
     contradicted: Identity | None = None
     for title, author in parsed.readings:
         identity = _judge_reading(title, author, wanted)
-        if identity and identity.matches:
+        # Where one reading finds the title under another author, only the very title may do without an author.
+        unsure = contradicted is not None and not author and identity is not None and identity.certainty < 0.76
+        if identity and identity.matches and not unsure:
             return identity
         contradicted = contradicted or identity
     if contradicted:

@@ -16,6 +16,11 @@ SHORTEST_BOOK_SECONDS = 60
 SLACK_SECONDS = 180
 STATED = ("tags", "metadata.json", "opf", "nfo")
 UNFINISHED = ("missing_parts", "wrong_part_count", "duplicate_parts", "duplicate_encodings")
+UNREADABLE = frozenset({"file_unreadable", "folder_unreadable", "book_unreadable"})
+# What no person can overrule: there is nothing that could be filed, or not yet.
+NEVER_OVERRULED = frozenset({"readable", "finished", "audio"})
+# Names that stand for nobody in particular, and so contradict nobody.
+_ANYBODY = frozenset({"librivox volunteers", "various", "various readers", "various narrators", "full cast"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,30 +35,42 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What was asked for. Runtimes in seconds, one per known recording."""
+    """What was asked for. Runtimes in seconds, one per known recording; `narrators` as the release promised them;
+    `owned_as` is where the book stands on the shelf already."""
 
     title: str
     authors: tuple[str, ...]
     runtimes_seconds: tuple[int, ...] = ()
     languages: tuple[str, ...] = ()
     tolerance: float = 0.03
+    narrators: tuple[str, ...] = ()
+    accepts_abridged: bool = True
+    owned_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """What came: the facts as the reader gives them, faults of decoding, unfinished or packed files beside."""
+    """What came: the facts as the reader gives them, faults of decoding, unfinished, packed or unreadable files."""
 
     facts: CopyFacts
     decode_faults: tuple[str, ...] = ()
     archives: tuple[str, ...] = ()
     unfinished: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
     book_count: int = 1
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that came lies open before us: only then can a fault be the release's."""
+        return not (self.archives or self.unfinished or self.unreadable)
 
 
 def check_arrival(arrived: Arrived, expected: Expected) -> list[Check]:
     """All checks, in the order in which a person would make them."""
     return [
+        _readable(arrived),
         _finished(arrived),
+        _not_owned(expected),
         _audio(arrived),
         _one_book(arrived),
         _parts(arrived),
@@ -62,7 +79,21 @@ def check_arrival(arrived: Arrived, expected: Expected) -> list[Check]:
         _duration(arrived, expected),
         _same_book(arrived, expected),
         _language(arrived, expected),
+        _narrator(arrived, expected),
+        _abridged(arrived, expected),
     ]
+
+
+def _readable(arrived: Arrived) -> Check:
+    names = " ".join(arrived.unreadable[:3])
+    return Check("readable", not names, names or "All files can be read.")
+
+
+def _not_owned(expected: Expected) -> Check:
+    if not expected.owned_as:
+        return Check("owned", True, "It is not on the shelf yet.")
+    words = f"It is on the shelf already ({expected.owned_as}); nothing is overwritten."
+    return Check("owned", False, f"{words} Import anyway to replace it; the old files go to the recycle bin.")
 
 
 def _finished(arrived: Arrived) -> Check:
@@ -80,7 +111,7 @@ def _audio(arrived: Arrived) -> Check:
     if arrived.archives:
         names = ", ".join(arrived.archives[:3])
         return Check("audio", False, f"It came packed ({names}). Unpack it in its folder, then import again.")
-    return Check("audio", False, "There is no audio in it.", is_fault=True)
+    return Check("audio", False, "There is no audio in it.", is_fault=arrived.is_whole)
 
 
 def _one_book(arrived: Arrived) -> Check:
@@ -97,7 +128,7 @@ def _parts(arrived: Arrived) -> Check:
 def _decodes(arrived: Arrived) -> Check:
     if not arrived.decode_faults:
         return Check("decodes", True, "The sound can be decoded.")
-    return Check("decodes", False, " ".join(arrived.decode_faults[:3]), is_fault=True)
+    return Check("decodes", False, " ".join(arrived.decode_faults[:3]), is_fault=arrived.is_whole)
 
 
 def _no_sample(arrived: Arrived) -> Check:
@@ -148,11 +179,29 @@ def _language(arrived: Arrived, expected: Expected) -> Check:
     return Check("language", True, "The language does not contradict.")
 
 
+def _narrator(arrived: Arrived, expected: Expected) -> Check:
+    """What the files state against what the release promised; the grab was for that voice."""
+    facts = arrived.facts
+    said = facts.narrators if facts.sources.get("narrators") in STATED else ()
+    vague = any(name.casefold() in _ANYBODY for name in (*said, *expected.narrators))
+    if not said or not expected.narrators or vague or any_same_person(said, expected.narrators):
+        return Check("narrator", True, "The narrator does not contradict.")
+    promised = ", ".join(expected.narrators[:3])
+    return Check("narrator", False, f"It is read by {', '.join(said[:3])}, and the release promised {promised}.")
+
+
+def _abridged(arrived: Arrived, expected: Expected) -> Check:
+    if arrived.facts.is_abridged and not expected.accepts_abridged:
+        return Check("abridged", False, "It says that it is abridged, and you want it whole.")
+    return Check("abridged", True, "It does not say that it is abridged.")
+
+
 def _clock(seconds: float) -> str:
     whole = round(seconds)
     return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
 
 
 def failed(checks: Sequence[Check], overruled: Sequence[str] = ()) -> list[Check]:
-    """The checks that stand in the way; a person can overrule any but a certain fault of the release."""
-    return [check for check in checks if not check.ok and check.code not in overruled]
+    """The checks that stand in the way; a person can overrule any but those where there is nothing to file."""
+    accepted = set(overruled) - NEVER_OVERRULED
+    return [check for check in checks if not check.ok and check.code not in accepted]

@@ -32,7 +32,26 @@ class Profile:
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> "Profile":
-        """Known keys only; lists become tuples."""
-        names = {f.name for f in fields(cls)}
-        known: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in names}
+        """Known keys only; lists become tuples, one text where a list belongs becomes a list of one.
+
+        A value of another kind than the field's is left out: a profile that was written by hand must never make the
+        decisions fail, nor match letters of a word.
+        """
+        known: dict[str, Any] = {}
+        for own in fields(cls):
+            if own.name in values and (value := _fitting(values[own.name], own.default)) is not None:
+                known[own.name] = value
         return cls(**known)
+
+
+def _fitting(value: Any, default: Any) -> Any:
+    """The value as the field's kind, or None."""
+    if isinstance(default, tuple):
+        listed = [value] if isinstance(value, str) else value
+        texts = isinstance(listed, list | tuple) and all(isinstance(text, str) for text in listed)
+        return tuple(text for text in listed if text) if texts else None
+    if isinstance(default, bool) or isinstance(value, bool):
+        return value if isinstance(default, bool) and isinstance(value, bool) else None
+    if isinstance(default, int):
+        return int(value) if isinstance(value, int | float) and value >= 0 else None
+    return value if isinstance(value, str) else None

@@ -30,7 +30,7 @@ from library.domain.people import looks_like_person, parse_people
 from library.domain.positions import NO_POSITION, Positions, parse_positions
 from library.domain.text import fold, straighten
 from library.domain.title_parsing import parse_place, parse_title
-from library.domain.title_words import ABRIDGED, BUNDLE, DRAMATISED, UNABRIDGED
+from library.domain.title_words import ABRIDGED, BUNDLE, DRAMATISED, EDITION_TAIL, UNABRIDGED
 
 MAX_LENGTH = 600
 _MAM = re.compile(r"^(?P<title>.+?)\s+by\s+(?P<authors>(?:(?!\sby\s).)+?)\s*\[(?P<tags>[^\[\]]*)\]\s*$", re.IGNORECASE)
@@ -120,6 +120,7 @@ def _strip_marks(text: str) -> str:
     previous = None
     while previous != text:
         previous = text
+        text = EDITION_TAIL.sub("", text) or text
         text = re.sub(rf"(?:\s+-?\s*|\s*,\s*)(?:{NOISE.pattern})\s*$", "", text, flags=re.IGNORECASE).strip(" -_,")
         # A year at the end is the release's; but "George Orwell - 1984" would lose its title.
         if len(_DASH.split(text)) != 2 or not re.search(r"\s-\s+\d{4}$", text):

@@ -9,7 +9,7 @@ EBOOK_FORMATS = ("epub", "azw3", "azw", "mobi", "pdf", "cbr", "cbz", "djvu", "li
 FORMAT = re.compile(rf"(?<![a-z0-9])({'|'.join(AUDIO_FORMATS + EBOOK_FORMATS)})(?![a-z0-9])", re.IGNORECASE)
 BITRATE = re.compile(r"(?<![\d.])(\d{2,3})\s?-?(?:k(?:bps|bit(?:/?s)?|b(?:/s)?)?)(?![a-z])", re.IGNORECASE)
 AUDIOBOOK_WORD = re.compile(
-    r"\b(?:audio\s?books?|un?abridged|narrat(?:ed|or)|read by|h[öo]rbuch|h[öo]rspiel|livre[\s-]audio|"
+    r"\b(?:audio\s?books?|un?abridged|narrat(?:ed|or)|read by|h(?:[öo]|oe)rbuch|h(?:[öo]|oe)rspiel|livre[\s-]audio|"
     r"audiolibro|luisterboek|"
     r"ljudbok|lydbog|audioboek|audiokniha|audiobog|dramati[sz]ed|graphic\s?audio|ungek[üu]rzt|gek[üu]rzt|gelesen von|"
     r"lu par|le[íi]do por|аудиокнига|читает|cd\s?rip|audible|librivox|a(?:udio)?book|(?:64|96|128|192|256|"
@@ -47,7 +47,7 @@ NARRATOR_LABEL = re.compile(r"(?:narrators?|sprecher|читает)\s*:\s*([^()\[
 NOISE = re.compile(
     r"(?<![^\W_])(?:un?abridged|unabr|abridged|audio\s?books?|a?book|audio|e-?books?|retail|web|rip|cd\s?rip|"
     r"dvd|cd|mp3\s?cd|vbr|cbr|nfo|"
-    r"internal|proper|repack|real|read\s?nfo|nmr|h[öo]rbuch|h[öo]rspiel|ungek[üu]rzt\w*|gek[üu]rzt\w*|livre|audiolibro|"
+    r"internal|proper|repack|real|read\s?nfo|nmr|h(?:[öo]|oe)rbuch|h(?:[öo]|oe)rspiel|ungek[üu]rzt\w*|gek[üu]rzt\w*|livre|audiolibro|"
     r"kbps|kbit|mono|stereo|chapteri[sz]ed|chapters?|chaptered|tagged|graphic\s?audio|dramati[sz]ed|"
     r"adaptation|full[\s-]cast|novel|"
     r"edition|unknown|hq|lq|v\d|freeleech|vip|scene|nzb|par2|part\d+|rar|zip|7z|fixed|v\d(?:\.\d)?|isbn|drmfree|"

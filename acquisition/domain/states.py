@@ -75,7 +75,7 @@ def allowed_from(new: str) -> frozenset[DownloadState]:
 
 
 def next_retry(attempts: int, *, now: datetime.datetime, max_retries: int = MAX_RETRIES) -> datetime.datetime | None:
-    """When the next attempt is due after `attempts` failed ones; None when there is none left."""
+    """When the next attempt is due after `attempts` (at least 1) failed ones; None when there is none left."""
     if attempts > max_retries:
         return None
-    return now + datetime.timedelta(days=RETRY_AFTER_DAYS[min(attempts, len(RETRY_AFTER_DAYS)) - 1])
+    return now + datetime.timedelta(days=RETRY_AFTER_DAYS[min(max(attempts, 1), len(RETRY_AFTER_DAYS)) - 1])

@@ -5,21 +5,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import User
+from acquisition.domain.deciding import sort_verdicts
 from acquisition.domain.states import DownloadState
-from acquisition.models import BlocklistEntry, Decision, Download, SearchState
-from acquisition.services.grabbing import grab
-from acquisition.services.monitoring import wake_monitor
-from acquisition.services.searching import SearchResult, due_books, search_book
+from acquisition.models import Decision, Download, Release, SearchState
+from acquisition.services.grabbing import grab, offer_of
+from acquisition.services.searching import SearchResult, due_books, judge, search_book
+from acquisition.services.transitions import RELEASE_AT_FAULT, note
+from acquisition.services.waking import wake_monitor
 from config.errors import ConflictError
 from library.models import Book, Gap
 from library.services.settings import get_setting
 from scheduling.services.context import RunContext
 
 FALLBACK_FRESH = datetime.timedelta(days=7)
+FELL_BACK = "fell_back"
+ALLOWANCE = "As many releases as allowed were tried for it today."
 
 
 @dataclass
@@ -72,23 +77,26 @@ def _take_best(
     if dry_run or best.release is None:
         result.grabbed.append(row)
         return
-    if not _may_grab_today(book, now):
-        result.not_found.append({**row, "reason": "As many releases as allowed were tried for it today."})
-        return
     try:
-        download = grab(release=best.release, books=[book], now=now, user=user, decision=best)
+        download = _grab_within_allowance(best.release, book, now, user, best)
     except ConflictError as error:
         result.not_found.append({**row, "reason": error.message})
         return
     result.grabbed.append({**row, "download": download.pk})
 
 
-def _may_grab_today(book: Book, now: datetime.datetime) -> bool:
-    """Count one grab of this book for today, atomically; False when its allowance is used up."""
-    limit = get_setting("search.max_grabs_per_book_per_day")
-    rows = SearchState.objects.filter(book=book)
-    rows.exclude(grabs_date=now.date()).update(grabs_date=now.date(), grabs_today=0)
-    return bool(rows.filter(grabs_today__lt=limit).update(grabs_today=F("grabs_today") + 1))
+def _grab_within_allowance(
+    release: Release, book: Book, now: datetime.datetime, user: User | None, decision: Decision | None
+) -> Download:
+    """Queue it and count it for today, both or neither; ConflictError (daily_allowance) when today's is used up."""
+    with transaction.atomic():
+        limit = get_setting("search.max_grabs_per_book_per_day")
+        SearchState.objects.get_or_create(book=book)
+        rows = SearchState.objects.filter(book=book)
+        rows.exclude(grabs_date=now.date()).update(grabs_date=now.date(), grabs_today=0)
+        if not rows.filter(grabs_today__lt=limit).update(grabs_today=F("grabs_today") + 1):
+            raise ConflictError(ALLOWANCE, code="daily_allowance")
+        return grab(release=release, books=[book], now=now, user=user, decision=decision)
 
 
 def search_wanted(*, run: RunContext) -> dict[str, Any]:
@@ -141,36 +149,67 @@ def top_gaps(params: dict[str, Any], now: datetime.datetime) -> list[Book]:
 ACQUIRABLE = ("missing", "other_language", "abridged_only", "dramatised_only", "not_dramatised", "other_narrator")
 
 
-def take_next_best(*, download: Download, now: datetime.datetime) -> Download | None:
-    """After a release was at fault: the next best accepted one of the same search, within the day's allowance."""
+def take_next_best(*, download: Download, now: datetime.datetime) -> list[Download]:
+    """After a release was at fault: for each of its books the best of the others that were found lately, judged anew,
+    within the day's allowance. ConflictError (daily_allowance) when a book has none left today."""
+    taken = []
     for book in download.books.all():
-        if not _may_grab_today(book, now):
-            continue
-        blocked = set(BlocklistEntry.objects.filter(book=book).values_list("title", flat=True))
-        tried = set(book.downloads.exclude(release=None).values_list("release_id", flat=True))
-        candidates = (
-            Decision.objects.filter(book=book, is_accepted=True, created_at__gte=now - FALLBACK_FRESH)
-            .exclude(release=None)
-            .exclude(release_id__in=tried)
-            .exclude(release_title__in=blocked)
-            .order_by("-created_at", "rank")
-            .select_related("release__indexer")
-        )
-        best = candidates.first()
-        if best is None or best.release is None:
+        best = _next_best(book, now)
+        if best is None:
             continue
         try:
-            return grab(release=best.release, books=[book], now=now, decision=best)
-        except ConflictError:
-            continue
-    return None
+            taken.append(_grab_within_allowance(best, book, now, None, None))
+        except ConflictError as error:
+            if error.code == "daily_allowance":
+                raise
+    return taken
+
+
+def _next_best(book: Book, now: datetime.datetime) -> Release | None:
+    """The best release of the last days that passes every gate now."""
+    recent = Release.objects.filter(decisions__book=book, decisions__created_at__gte=now - FALLBACK_FRESH)
+    releases = list(recent.exclude(downloads__books=book).select_related("indexer").distinct())
+    judged = judge(book, [(release.indexer, offer_of(release)) for release in releases], now)
+    order = sort_verdicts([verdict for _, _, verdict in judged])
+    if not order or not order[0].is_accepted:
+        return None
+    place = next(n for n, (_, _, verdict) in enumerate(judged) if verdict is order[0])
+    return releases[place]
 
 
 def give_up_and_fall_back(*, download: Download, now: datetime.datetime) -> Download | None:
-    """For downloads whose release was at fault: queue the runner-up."""
-    if download.status != DownloadState.ABANDONED:
+    """For downloads whose release was at fault: queue the runner-up. Recorded, so that it is done once."""
+    at_fault = download.events.filter(code=RELEASE_AT_FAULT).exists()
+    if download.status != DownloadState.ABANDONED or not at_fault:
         return None
-    following = take_next_best(download=download, now=now)
-    if following:
+    if download.events.filter(code=FELL_BACK).exists():
+        return None
+    try:
+        with transaction.atomic():
+            taken = take_next_best(download=download, now=now)
+            titles = " and ".join(f"“{following.title}”" for following in taken)
+            words = f"Next best: {titles}." if taken else "No other release is acceptable; the search goes on."
+            note(download, words, code=FELL_BACK, now=now)
+    except ConflictError:
+        return None  # why: today's allowance is used up; tomorrow the sweep comes by again
+    if taken:
         wake_monitor()
-    return following
+    return taken[0] if taken else None
+
+
+def take_found(*, found: SearchResult, now: datetime.datetime, user: User | None = None) -> AcquireResult:
+    """Queue the best accepted release of a search that was made already, within the day's allowance."""
+    result = AcquireResult(searched=1)
+    _take_best(found, result, now, user, False)
+    return result
+
+
+def fall_back_all(*, now: datetime.datetime) -> int:
+    """The fall-back of every download that needs one and did not get it: after a crash, or when the day was over."""
+    waiting = (
+        Download.objects.filter(status=DownloadState.ABANDONED, status_at__gte=now - FALLBACK_FRESH)
+        .filter(events__code=RELEASE_AT_FAULT)
+        .exclude(events__code=FELL_BACK)
+        .distinct()
+    )
+    return sum(give_up_and_fall_back(download=download, now=now) is not None for download in waiting)

@@ -69,6 +69,6 @@ def cancel_download(*, download: Download, actor: str) -> Download:
 
 
 def reject_download(*, download: Download, reason: str, actor: str, now: datetime.datetime) -> Download | None:
-    """The release is at fault: put on the blocklist, never grabbed again; the next best one is taken, if there is one."""
+    """The release is at fault: it is put on the blocklist, and the next best one is taken."""
     fail(download, code="rejected_by_user", message=reason, release_at_fault=True, actor=actor, now=now)
     return give_up_and_fall_back(download=download, now=now)

@@ -1,4 +1,4 @@
-"""Testing indexers and download clients. The answer is a sentence for people; a fault is raised in the client's words."""
+"""Testing indexers and download clients. The answer is a sentence; a fault is raised in the client's words."""
 
 import datetime
 

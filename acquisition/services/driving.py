@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from acquisition.models import Download
-from acquisition.services.monitoring import JOB, wake_monitor
+from acquisition.services.waking import JOB, wake_monitor
 from scheduling.models import Run, RunStatus
 from scheduling.services.runs import execute_run
 

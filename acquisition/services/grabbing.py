@@ -1,10 +1,11 @@
 """Grabbing: binding a release to its book before any client is called, and handing it over, exactly once."""
 
 import datetime
+import math
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
@@ -12,12 +13,22 @@ from django.db.models import Q
 from accounts.models import User
 from acquisition.clients.registry import trusted_guard
 from acquisition.clients.torrent_payload import read_payload
-from acquisition.domain.facts import AddOptions, DirectFile, OfferedRelease, Payload
+from acquisition.domain.facts import (
+    AddOptions,
+    ClientDownload,
+    ClientState,
+    DirectFile,
+    DownloadClientPort,
+    OfferedRelease,
+    Payload,
+)
+from acquisition.domain.faults import is_release_fault
 from acquisition.domain.states import DownloadState
-from acquisition.models import ClientKind, Decision, Download, DownloadBook, DownloadClient, Release
-from acquisition.services.ports import ask, open_client, open_indexer, trusted_hosts
-from acquisition.services.transitions import fail, move, note
-from config.errors import ConflictError, ExternalAPIError, Malformed, Rejected, UnabridgedError, Unavailable
+from acquisition.models import BlocklistEntry, ClientKind, Decision, Download, DownloadBook, DownloadClient, Release
+from acquisition.services.ports import ask, is_paused, open_client, open_indexer, trusted_hosts
+from acquisition.services.searching import blocked_releases, is_blocked
+from acquisition.services.transitions import fail, move, note, note_once
+from config.errors import ConflictError, ExternalAPIError, Rejected, Unavailable
 from config.http import MEGABYTE, Http
 from library.models import Book
 from library.services.settings import get_setting
@@ -31,10 +42,17 @@ def grab(
     user: User | None = None,
     overrule: str = "",
     decision: Decision | None = None,
+    files: Mapping[int, Sequence[str]] | None = None,
 ) -> Download:
-    """Queue a release for its books. ConflictError when one of them is on its way already: the database decides."""
+    """Queue a release for its books. ConflictError when one of them is on its way (conflict) or on the shelf
+    (already_owned), or the release is on the blocklist (blocklisted): the database decides, in one transaction.
+
+    `overrule` is a person's reason to take it although it is owned or blocked; what is owned is then replaced at the
+    import. `files` says which files of a pack are which book (by its id).
+    """
     try:
         with transaction.atomic():
+            owned = _lock_and_check(release, books, overrule)
             download = Download.objects.create(
                 title=release.title,
                 author=_author_of(books),
@@ -44,10 +62,14 @@ def grab(
                 infohash=release.infohash,
                 size_bytes=release.size_bytes,
                 max_retries=get_setting("downloads.max_retries"),
+                overrules=["owned"] if owned else [],
                 created_by=user,
                 status_at=now,
             )
-            DownloadBook.objects.bulk_create([DownloadBook(download=download, book=book) for book in books])
+            chosen = files or {}
+            DownloadBook.objects.bulk_create(
+                [DownloadBook(download=download, book=book, files=list(chosen.get(book.pk, ()))) for book in books]
+            )
             note(
                 download,
                 "Queued." if not overrule else f"Queued by hand: {overrule}",
@@ -63,6 +85,20 @@ def grab(
             context={"books": [book.pk for book in books]},
         ) from error
     return download
+
+
+def _lock_and_check(release: Release, books: Sequence[Book], overrule: str) -> bool:
+    """Hold the books' rows against an import that is about to own them; whether one of them is owned."""
+    rows = list(Book.objects.select_for_update().filter(pk__in=[book.pk for book in books]).order_by("pk"))
+    owned = [book for book in rows if book.is_owned]
+    if owned and not overrule:
+        raise ConflictError(
+            f"{owned[0].title} is on the shelf already.", code="already_owned", context={"books": [owned[0].pk]}
+        )
+    offer = offer_of(release)
+    if not overrule and is_blocked(release.indexer, offer, blocked_releases([offer])):
+        raise ConflictError("This release is on the blocklist.", code="blocklisted", context={"release": release.pk})
+    return bool(owned)
 
 
 def new_tag() -> str:
@@ -82,55 +118,159 @@ def _actor(user: User | None) -> str:
 def hand_over(download: Download, *, now: datetime.datetime) -> Download:
     """Give a queued download to its client. Safe to repeat after a crash: the client adopts what it has already.
 
-    A service that is down leaves it queued; a release that cannot be had is at fault; everything else is a failure.
+    A service that is down, refuses us or has no room leaves it queued, with the reason, for a week at the most; a
+    release that cannot be had is at fault; what can be tried again is a failure.
     """
+    download.refresh_from_db()
+    if download.status != DownloadState.QUEUED:
+        raise ConflictError(f"A download that is {download.status} is not handed over.", code="illegal_transition")
+    if _is_needless(download):
+        return move(download, DownloadState.CANCELLED, message="It is on the shelf already.", code="owned", now=now)
     try:
         payload = _payload_of(download, now)
+    except ExternalAPIError as error:
+        return _not_handed_over(download, error, now)
+    if _is_blocklisted(download, payload):
+        words = "Its contents are on the blocklist under another name."
+        return fail(download, code="blocklisted", message=words, release_at_fault=True, now=now)
+    try:
         client = _client_for(payload, now)
-        infohash = _infohash(payload)
-        Download.objects.filter(pk=download.pk).update(client=client, infohash=infohash or download.infohash)
-        options = AddOptions(
-            tag=download.tag,
-            category=client.category,
-            save_path="" if client.kind == ClientKind.HTTP else client.save_path,
-            name=download.title[:200],
-            ratio_limit=_limit(download, client, "seed_ratio"),
-            seeding_time_minutes=_limit(download, client, "seed_time_minutes"),
+        ref = _add(download, payload, client, now)
+    except ExternalAPIError as error:
+        return _not_handed_over(download, error, now)
+    try:
+        return move(
+            download,
+            DownloadState.GRABBED,
+            message=f"Handed to {client.name}.",
+            now=now,
+            client_ref=ref,
+            grabbed_at=now,
+            progressed_at=now,
+            error_code="",
+            error_message="",
         )
-        ref = ask(client, lambda: open_client(client).add(payload, options), now=now)
-    except Unavailable as error:
-        note(download, error.message, code=error.code, now=now)
-        Download.objects.filter(pk=download.pk).update(error_code=error.code, error_message=error.message[:1000])
-        return download
-    except (Malformed, Rejected) as error:
-        return fail(
-            download, code=error.code, message=error.message, release_at_fault=_is_release_fault(error), now=now
-        )
-    except UnabridgedError as error:
+    except ConflictError:
+        # Cancelled while it was handed over: what was added is remembered, so that it is taken out again.
+        Download.objects.filter(pk=download.pk).update(client_ref=ref, client=client)
+        raise
+
+
+ADOPTED = "adopted"
+QUEUED_AT_MOST = datetime.timedelta(days=7)
+RESERVE_BYTES = 64 * MEGABYTE
+
+
+def _is_needless(download: Download) -> bool:
+    """Whether all its books came onto the shelf while it waited, and nobody asked for a replacement."""
+    books = download.books.all()
+    return bool(books) and all(book.is_owned for book in books) and "owned" not in download.overrules
+
+
+def _not_handed_over(download: Download, error: ExternalAPIError, now: datetime.datetime) -> Download:
+    """It stays queued where a service is to blame, and ends where that lasts or where the release is."""
+    if is_release_fault(error.code, error.http_status):
+        return fail(download, code=error.code, message=error.message, release_at_fault=True, now=now)
+    if error.code == NOTHING_TO_FETCH:
+        return fail(download, code=error.code, message=error.message, is_final=True, now=now)
+    if error.code == "torrent_refused":
         return fail(download, code=error.code, message=error.message, now=now)
-    return move(
-        download,
-        DownloadState.GRABBED,
-        message=f"Handed to {client.name}.",
-        now=now,
-        client_ref=ref,
-        grabbed_at=now,
-        progressed_at=now,
-        error_code="",
-        error_message="",
+    waited_since = download.status_at
+    if now - waited_since > QUEUED_AT_MOST:
+        return fail(download, code=error.code, message=f"Waited for a week: {error.message}", now=now)
+    note_once(download, error.message, code=error.code, now=now)
+    download.refresh_from_db()
+    return download
+
+
+def _is_blocklisted(download: Download, payload: Payload) -> bool:
+    """The infohash is known for certain only now; the same files may be offered under several names."""
+    hashes = _refs(payload)
+    return not download.created_by_id and BlocklistEntry.objects.filter(infohash__in=hashes).exists()
+
+
+def _add(download: Download, payload: Payload, client: DownloadClient, now: datetime.datetime) -> str:
+    """Add it to its client, and say the client's ref.
+
+    What the client had before from somebody else is noted before our tag is set there: it is never removed by us.
+    """
+    refs = _refs(payload)
+    changes = {"client": client, **({"infohash": refs[0]} if refs else {})}
+    Download.objects.filter(pk=download.pk).update(**changes)
+    port = open_client(client)
+    options = _options(download, client)
+
+    def add() -> str:
+        known = port.list(refs=refs) if refs else port.list(tag=download.tag)
+        if not known:
+            _check_room(download, port, client)
+        for row in known:
+            # What stands still with a fault is taken out, its files stay, and it is added anew: that is checked afresh.
+            if row.state is ClientState.ERROR and download.tag in row.tags:
+                port.remove(row.ref, delete_files=False)
+        if any(not _is_ours(row) for row in known):
+            note(download, f"{client.name} had it already; it is used, and never removed there.", code=ADOPTED, now=now)
+        return port.add(payload, options)
+
+    return ask(client, add, now=now)
+
+
+def _is_ours(row: ClientDownload) -> bool:
+    """Whether we added it: by the tag of one of our downloads that did not itself adopt it."""
+    owners = Download.objects.filter(tag__in=row.tags)
+    return owners.exists() and not owners.filter(events__code=ADOPTED).exists()
+
+
+def _check_room(download: Download, port: DownloadClientPort, client: DownloadClient) -> None:
+    """Where the client says how much room it has, a download that cannot fit is not begun."""
+    size = download.size_bytes or 0
+    free = port.check().free_bytes if size else None
+    if free is not None and free < size + RESERVE_BYTES:
+        raise Unavailable(
+            f"The disk of {client.name} has {free // MEGABYTE} MB free, and {size // MEGABYTE} MB and a reserve are "
+            "needed. Make room; it goes on by itself.",
+            service=client.name,
+            code="client_disk_full",
+        )
+
+
+def _options(download: Download, client: DownloadClient) -> AddOptions:
+    ratio, minutes = obligation_of(download, client)
+    return AddOptions(
+        tag=download.tag,
+        category=client.category,
+        save_path="" if client.kind == ClientKind.HTTP else client.save_path,
+        name=download.title[:200],
+        ratio_limit=ratio,
+        seeding_time_minutes=minutes,
     )
 
 
-def _is_release_fault(error: ExternalAPIError) -> bool:
-    """Credentials and addresses are settings; a file that is gone or is no torrent is the release."""
-    return isinstance(error, Malformed) or error.code in {"upstream_not_found", "invalid_torrent", "release_gone"}
+def obligation_of(download: Download, client: DownloadClient) -> tuple[float | None, int | None]:
+    """What must be seeded: a ratio and minutes, None where nothing is asked.
+
+    The indexer's row comes before the client's; what the release itself demands is a minimum of both.
+    """
+    release = download.release
+    indexer = release.indexer if release else None
+    offer = offer_of(release) if release else None
+    ratio = _first(indexer.seed_ratio if indexer else None, client.seed_ratio)
+    minutes = _first(indexer.seed_time_minutes if indexer else None, client.seed_time_minutes)
+    demanded = math.ceil(offer.minimum_seed_seconds / 60) if offer and offer.minimum_seed_seconds else None
+    return _most(ratio, offer.minimum_ratio if offer else None), _most(minutes, demanded)
 
 
-def _limit(download: Download, client: DownloadClient, name: str) -> Any:
-    """The obligation: what the indexer asks, else what the client's row says."""
-    indexer = download.release.indexer if download.release else None
-    own = getattr(indexer, name, None) if indexer else None
-    return own if own is not None else getattr(client, name)
+N = TypeVar("N", int, float)
+
+
+def _first(own: N | None, general: N | None) -> N | None:
+    return own if own is not None else general
+
+
+def _most(a: N | None, b: N | None) -> N | None:
+    """The larger one; a negative wish (no limit) is larger than any."""
+    given = [value for value in (a, b) if value is not None]
+    return next((value for value in given if value < 0), max(given, default=None))
 
 
 def _client_for(payload: Payload, now: datetime.datetime) -> DownloadClient:
@@ -152,14 +292,26 @@ def _payload_of(download: Download, now: datetime.datetime) -> Payload:
         offer = offer_of(release)
         if offer.direct_files:
             return Payload(direct_files=offer.direct_files)
-        return ask(release.indexer, lambda: open_indexer(release.indexer).fetch(offer), now=now)
+        indexer = release.indexer
+        if is_paused(indexer, now):
+            words = f"{indexer.name} is left alone until {indexer.paused_until:%H:%M}: {indexer.last_error}"
+            raise Unavailable(words, service=indexer.name)
+        return ask(indexer, lambda: open_indexer(indexer).fetch(offer), now=now)
     sent: Mapping[str, Any] = download.payload
     if sent.get("magnet_link"):
         return Payload(magnet_url=sent["magnet_link"])
     if sent.get("file_url"):
         name = str(sent["file_url"]).split("?")[0].rsplit("/", 1)[-1] or "audiobook"
         return Payload(direct_files=(DirectFile(url=sent["file_url"], name=name),))
-    return _fetch_torrent(str(sent.get("torrent_url", "")))
+    if sent.get("torrent_url"):
+        return _fetch_torrent(str(sent["torrent_url"]))
+    raise Rejected(
+        "Its release is no longer known, since its indexer was removed. Search for the book again.",
+        code=NOTHING_TO_FETCH,
+    )
+
+
+NOTHING_TO_FETCH = "nothing_to_fetch"
 
 
 def _fetch_torrent(url: str) -> Payload:
@@ -179,8 +331,8 @@ def offer_of(release: Release) -> OfferedRelease:
     return OfferedRelease(**values)
 
 
-def _infohash(payload: Payload) -> str:
-    """The hash that finds a torrent in its client; empty for direct files. Malformed when it is no torrent."""
+def _refs(payload: Payload) -> tuple[str, ...]:
+    """The ids under which a client may hold a torrent; none for direct files. Rejected when it is no torrent."""
     if payload.torrent or payload.magnet_url:
-        return read_payload(payload, service="The release").refs[0]
-    return ""
+        return read_payload(payload, service="The release").refs
+    return ()

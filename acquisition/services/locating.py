@@ -1,20 +1,50 @@
 """Where a download lies, seen from here."""
 
+import datetime
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from acquisition.domain.facts import ClientState
 from acquisition.domain.paths_map import Disk, PathMapping, explain_missing, to_local
-from acquisition.models import Download, DownloadClient
+from acquisition.models import ClientKind, Download, DownloadClient
 from acquisition.services.placing import PlacingError
+from acquisition.services.ports import ask, is_paused, open_client
+from config.errors import ExternalAPIError, Unavailable
 
 
 def mappings_of(client: DownloadClient) -> list[PathMapping]:
     """The path mappings of a client, as the user wrote them."""
     rows = client.path_mappings if isinstance(client.path_mappings, list) else []
     return [
-        PathMapping(str(row["remote"]), str(row["local"])) for row in rows if row.get("remote") and row.get("local")
+        PathMapping(str(row["remote"]), str(row["local"]))
+        for row in rows
+        if isinstance(row, dict) and row.get("remote") and row.get("local")
     ]
+
+
+def refresh_location(download: Download, *, now: datetime.datetime) -> None:
+    """Where the client has it now: it may have moved or renamed it since it was complete.
+
+    A client that does not answer changes nothing. Raises Unavailable (client_busy) while it moves or checks the files.
+    """
+    client = download.client
+    if client is None or not download.client_ref or not client.is_enabled or is_paused(client, now):
+        return
+    if client.kind == ClientKind.HTTP:
+        return
+    try:
+        rows = ask(client, lambda: open_client(client).list(refs=[download.client_ref]), now=now)
+    except ExternalAPIError:
+        return  # why: the files may be there all the same; the client's own row has the error
+    if not rows:
+        return
+    if rows[0].state in (ClientState.MOVING, ClientState.CHECKING):
+        words = f"{client.name} is {rows[0].state} its files; they are filed when it is done."
+        raise Unavailable(words, service=client.name, code="client_busy")
+    if rows[0].content_path and rows[0].content_path != download.content_path:
+        download.content_path = rows[0].content_path[:2000]
+        Download.objects.filter(pk=download.pk).update(content_path=download.content_path)
 
 
 def locate(download: Download) -> Path:
@@ -54,3 +84,12 @@ def content_files(content: Path) -> Iterator[Path]:
             path = Path(folder) / name
             if path.is_file() and not path.is_symlink():
                 yield path
+
+
+def leads_through_link(path: Path, base: Path) -> bool:
+    """Whether a file below `base` is a link, or lies behind one."""
+    while path not in (base, path.parent):
+        if path.is_symlink():
+            return True
+        path = path.parent
+    return False

@@ -6,28 +6,40 @@ import, gets a run of its own with a lock of its own, so that a run that died is
 
 import datetime
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import islice
 
 from django.utils import timezone
 
 from acquisition.domain.facts import ClientDownload, ClientState
 from acquisition.domain.states import DownloadState
 from acquisition.models import ClientKind, Download, DownloadClient
+from acquisition.services.acquiring import fall_back_all
 from acquisition.services.grabbing import hand_over
-from acquisition.services.ports import ask, open_client
-from acquisition.services.transitions import fail, move, note, requeue
-from config.errors import ConflictError, ExternalAPIError, Unavailable
+from acquisition.services.importing import clear_cut_off_imports
+from acquisition.services.ports import ask, is_paused, open_client
+from acquisition.services.removing import clear_given_up
+from acquisition.services.removing import remove_seeded as remove_seeded
+from acquisition.services.transferring import transfer as transfer
+from acquisition.services.transitions import fail, move, note, note_once, requeue
+from acquisition.services.waking import JOB as JOB
+from acquisition.services.waking import wake_monitor as wake_monitor
+from config.errors import ConflictError, ExternalAPIError
 from library.services.settings import get_setting
 from scheduling.models import Run
-from scheduling.services.context import RunCancelled, RunContext
-from scheduling.services.runs import request_run
+from scheduling.services.context import RunContext
 
-JOB = "download_monitor"
 GRACE = datetime.timedelta(minutes=2)
+# A client that just started lists its downloads one by one, so one that is not there is only lost after a while.
+UNSEEN_AT_MOST = datetime.timedelta(minutes=15)
+# Longer than this between two looks, nobody knows what happened; the time does not count as a standstill.
+LOOKS_APART = datetime.timedelta(minutes=10)
 TRANSFERS_AT_ONCE = 2
+UNSEEN = "unseen"
+LARGEST_ETA = 2**31 - 1
 S = DownloadState
+WORKING = frozenset({ClientState.STALLED, ClientState.FETCHING_METADATA, ClientState.DOWNLOADING})
 
 
 @dataclass
@@ -38,113 +50,200 @@ class MonitorResult:
     errors: list[str] = field(default_factory=list)
 
 
-def wake_monitor(*, params: dict[str, Any] | None = None, lock: str = "") -> Run | None:
-    """Ask for a look now; None when one is under way already."""
-    try:
-        return request_run(job=JOB, params=params, lock=lock)
-    except ConflictError:
-        return None
-
-
 def monitor_downloads(*, run: RunContext | None = None, now: datetime.datetime | None = None) -> MonitorResult:
     """Hand over what is queued, look at what the clients do, start what is to be transferred and imported."""
     moment = now or timezone.now()
     result = MonitorResult()
+    fall_back_all(now=moment)
+    clients = list(DownloadClient.objects.all())
+    looked_at = {client.pk: client.last_ok_at for client in clients}
     _hand_over_queued(result, moment, run)
-    for client in DownloadClient.objects.filter(is_enabled=True):
-        _look_at(client, result, moment)
+    for client in clients:
+        client.refresh_from_db()
+        _look_at(client, looked_at[client.pk], result, moment)
         if run:
             run.report(message=f"Looked at {client.name}")
-    _start_transfers()
-    _start_imports()
+    fall_back_all(now=moment)
+    clear_given_up(now=moment)
+    clear_cut_off_imports(now=moment)
+    _start_transfers(moment)
+    start_imports()
     return result
 
 
 def _hand_over_queued(result: MonitorResult, now: datetime.datetime, run: RunContext | None) -> None:
+    """The oldest first, as many as there is room for; one whose service is down takes no room from the others."""
     room = get_setting("downloads.max_active") - Download.objects.in_client().count()
     queued = Download.objects.filter(status=S.QUEUED).exclude(next_retry_at__gt=now).order_by("created_at", "pk")
-    for download in queued[: max(room, 0)]:
-        hand_over(download, now=now)
-        result.moved[download.status] += 1
+    handed = _handed_over(list(queued[:500]), result, now, run) if room > 0 else iter(())
+    for _ in islice(handed, max(room, 0)):
+        pass
+
+
+def _handed_over(
+    queued: Sequence[Download], result: MonitorResult, now: datetime.datetime, run: RunContext | None
+) -> Iterator[Download]:
+    """Yields each download that its client took."""
+    for download in queued:
+        try:
+            after = hand_over(download, now=now)
+        except ConflictError as error:
+            result.errors.append(error.message)
+            continue
+        result.moved[after.status] += 1
         if run:
             run.report(message=f"Handed over: {download.title}")
+        if after.status == S.GRABBED:
+            yield after
 
 
-def _look_at(client: DownloadClient, result: MonitorResult, now: datetime.datetime) -> None:
+def _look_at(
+    client: DownloadClient, looked_at: datetime.datetime | None, result: MonitorResult, now: datetime.datetime
+) -> None:
     """One client: all of our downloads in it, in one call."""
-    ours = {download.client_ref: download for download in Download.objects.in_client().filter(client=client)}
-    if not ours or (client.paused_until and client.paused_until > now):
+    ours = list(Download.objects.in_client().filter(client=client))
+    if not ours:
+        return
+    if not client.is_enabled:
+        _explain(ours, f"{client.name} is switched off; switch it on, or cancel this.", "client_off", now)
+        return
+    if is_paused(client, now):
         return
     try:
-        seen = {row.ref: row for row in ask(client, lambda: open_client(client).list(refs=sorted(ours)), now=now)}
+        seen = ask(client, lambda: _list(client, ours), now=now)
     except ExternalAPIError as error:
         result.errors.append(error.message)
+        _explain(ours, error.message, error.code, now)
         return
-    for ref, download in ours.items():
+    blind = max(now - looked_at - LOOKS_APART, datetime.timedelta(0)) if looked_at else datetime.timedelta(0)
+    for download in ours:
         try:
-            _follow(download, seen.get(ref), client, now)
+            follow(download, seen.get(download.pk), client, now, blind)
         except ConflictError as error:
             note(download, error.message, code=error.code, now=now)
         download.refresh_from_db()
         result.moved[download.status] += 1
 
 
-def _follow(download: Download, seen: ClientDownload | None, client: DownloadClient, now: datetime.datetime) -> None:
+def _explain(downloads: Sequence[Download], message: str, code: str, now: datetime.datetime) -> None:
+    for download in downloads:
+        note_once(download, message, code=code, now=now)
+
+
+def _list(client: DownloadClient, ours: Sequence[Download]) -> dict[int, ClientDownload]:
+    """What the client says of each, by our id. One that it holds under another id (a hybrid torrent) is known by its
+    tag."""
+    port = open_client(client)
+    refs = sorted({download.client_ref for download in ours if download.client_ref})
+    rows = {row.ref: row for row in port.list(refs=refs)} if refs else {}
+    found = {download.pk: rows[download.client_ref] for download in ours if download.client_ref in rows}
+    for download in ours:
+        if download.pk not in found and (tagged := port.list(tag=download.tag)):
+            found[download.pk] = tagged[0]
+    return found
+
+
+def follow(
+    download: Download,
+    seen: ClientDownload | None,
+    client: DownloadClient,
+    now: datetime.datetime,
+    blind: datetime.timedelta = datetime.timedelta(0),
+) -> None:
+    """Bring one download up to date with what its client says. `blind`: how long nobody looked before."""
     if seen is None:
-        _lost(download, client, now)
+        _miss(download, client, now)
         return
-    moved_on = seen.progress > download.progress or seen.state != download.client_state
-    path = seen.content_path or download.content_path
+    since = _progressed_at(download, seen, now, blind)
     Download.objects.filter(pk=download.pk).update(
-        progress=seen.progress,
+        client_ref=seen.ref[:100],
+        progress=min(max(seen.progress, 0.0), 1.0),
         size_bytes=seen.size_bytes or download.size_bytes,
         downloaded_bytes=seen.downloaded_bytes,
         speed_bytes=seen.speed_bytes,
-        eta_seconds=seen.eta_seconds,
+        eta_seconds=min(seen.eta_seconds, LARGEST_ETA) if seen.eta_seconds is not None else None,
         client_state=seen.state,
-        content_path=path,
-        progressed_at=now if moved_on else download.progressed_at,
+        content_path=(seen.content_path or download.content_path)[:2000],
+        progressed_at=since,
     )
+    if not (download.next_retry_at and download.next_retry_at > now):
+        Download.objects.filter(pk=download.pk).update(error_code="", error_message="")
     if seen.state is ClientState.COMPLETE:
-        if download.status == S.GRABBED:
-            move(download, S.DOWNLOADING, message="The transfer has begun.", now=now)
-        move(
-            download,
-            S.DOWNLOADED,
-            message="Complete in the client.",
-            now=now,
-            completed_at=now,
-            progress=1,
-            speed_bytes=0,
-        )
+        _complete(download, seen, now)
     elif seen.state is ClientState.ERROR:
         fail(download, code="client_error", message=f"{client.name} reports: {seen.message or 'an error'}", now=now)
     elif seen.state in (ClientState.DOWNLOADING, ClientState.STALLED) and download.status == S.GRABBED:
         move(download, S.DOWNLOADING, message="The transfer has begun.", now=now)
-    _check_stalled(download, seen, now)
+    if seen.state in WORKING:
+        _check_stalled(download, seen, client, since, now)
 
 
-def _check_stalled(download: Download, seen: ClientDownload, now: datetime.datetime) -> None:
-    """Without progress for long: the release has no source. Paused and checking downloads are somebody's doing."""
-    if seen.state not in (ClientState.STALLED, ClientState.FETCHING_METADATA, ClientState.DOWNLOADING):
-        return
-    download.refresh_from_db()
+def _progressed_at(
+    download: Download, seen: ClientDownload, now: datetime.datetime, blind: datetime.timedelta
+) -> datetime.datetime:
+    """Since when nothing came. Only bytes are progress; a client that wavers between two states makes none. While it
+    waits, checks or moves files, and while nobody looked, the clock stands still."""
+    came = seen.progress > download.progress or (seen.downloaded_bytes or 0) > (download.downloaded_bytes or 0)
+    has_metadata = (
+        download.client_state == ClientState.FETCHING_METADATA and seen.state is not ClientState.FETCHING_METADATA
+    )
+    returned = download.client_state == UNSEEN
     since = download.progressed_at or download.grabbed_at
+    if came or has_metadata or returned or since is None or seen.state not in WORKING:
+        return now
+    return min(since + blind, now)
+
+
+def _complete(download: Download, seen: ClientDownload, now: datetime.datetime) -> None:
+    if not (seen.content_path or download.content_path):
+        return  # why: for a moment after completion qBittorrent names no path; the next look has it
+    if download.status == S.GRABBED:
+        move(download, S.DOWNLOADING, message="The transfer has begun.", now=now)
+    move(
+        download,
+        S.DOWNLOADED,
+        message="Complete in the client.",
+        now=now,
+        completed_at=now,
+        progress=1,
+        speed_bytes=0,
+    )
+
+
+def _check_stalled(
+    download: Download,
+    seen: ClientDownload,
+    client: DownloadClient,
+    since: datetime.datetime,
+    now: datetime.datetime,
+) -> None:
+    """Without progress for long: the release has no source. For plain files it is the server's fault, not the
+    release's."""
     hours = get_setting("downloads.stalled_hours")
-    if download.status in (S.GRABBED, S.DOWNLOADING) and since and now - since > datetime.timedelta(hours=hours):
-        what = "no metadata came" if seen.state is ClientState.FETCHING_METADATA else "nothing came"
-        fail(
-            download,
-            code="stalled",
-            message=f"Stalled: {what} for {hours} hours. Another release is tried if there is one.",
-            release_at_fault=True,
-            now=now,
-        )
+    download.refresh_from_db()
+    if download.status not in (S.GRABBED, S.DOWNLOADING) or now - since <= datetime.timedelta(hours=hours):
+        return
+    what = "no metadata came" if seen.state is ClientState.FETCHING_METADATA else "nothing came"
+    is_direct = client.kind == ClientKind.HTTP
+    following = "It is tried again later." if is_direct else "Another release is tried if there is one."
+    fail(
+        download,
+        code="stalled",
+        message=f"Stalled: {what} for {hours} hours. {following}",
+        release_at_fault=not is_direct,
+        now=now,
+    )
 
 
-def _lost(download: Download, client: DownloadClient, now: datetime.datetime) -> None:
-    """The client does not know it (any more). Just after adding, that is only slowness."""
+def _miss(download: Download, client: DownloadClient, now: datetime.datetime) -> None:
+    """The client does not know it (any more). Just after adding, or after its start, that is only slowness."""
     if download.grabbed_at and now - download.grabbed_at < GRACE:
+        return
+    if download.client_state != UNSEEN:
+        Download.objects.filter(pk=download.pk).update(client_state=UNSEEN, progressed_at=now, speed_bytes=0)
+        note_once(download, f"{client.name} does not list it at the moment.", code="client_unseen", now=now)
+        return
+    if download.progressed_at and now - download.progressed_at < UNSEEN_AT_MOST:
         return
     fail(
         download,
@@ -154,60 +253,22 @@ def _lost(download: Download, client: DownloadClient, now: datetime.datetime) ->
     )
 
 
-def _start_transfers() -> None:
+def _start_transfers(now: datetime.datetime) -> None:
     """The built-in downloader works in runs of its own, a few at a time."""
     running = Run.objects.unfinished().filter(job=JOB, lock__startswith="transfer-").count()
-    waiting = Download.objects.in_client().filter(client__kind=ClientKind.HTTP).order_by("grabbed_at", "pk")
-    for download in waiting:
+    waiting = Download.objects.in_client().filter(client__kind=ClientKind.HTTP, client__is_enabled=True)
+    for download in waiting.exclude(next_retry_at__gt=now).order_by("grabbed_at", "pk"):
         if running >= TRANSFERS_AT_ONCE:
             break
         if wake_monitor(params={"transfer": download.pk}, lock=f"transfer-{download.pk}"):
             running += 1
 
 
-def _start_imports() -> None:
+def start_imports() -> None:
     """Every download that is complete, or whose import was cut off (its run is gone, so nobody works on it)."""
     ready = Download.objects.filter(status__in=[S.DOWNLOADED, S.IMPORTING]).values_list("pk", flat=True)
     for pk in ready.order_by("completed_at", "pk"):
         wake_monitor(params={"import": pk}, lock=f"import-{pk}")
-
-
-def transfer(*, download_id: int, run: RunContext) -> dict[str, Any]:
-    """Do the transfer of one direct download; the client's own lock keeps two workers apart."""
-    download = Download.objects.select_related("client").get(pk=download_id)
-    if download.status not in (S.GRABBED, S.DOWNLOADING) or download.client is None:
-        return {"message": "Nothing to do."}
-    client = open_client(download.client)
-    if download.status == S.GRABBED:
-        move(download, S.DOWNLOADING, message="The transfer has begun.")
-    run.report(total=100, message=download.title)
-
-    def progress(done: int, total: int | None) -> None:
-        run.processed = round(100 * done / total) if total else 0
-        Download.objects.filter(pk=download_id).update(
-            downloaded_bytes=done, progress=min(done / total, 1) if total else 0, progressed_at=timezone.now()
-        )
-        run.flush()
-
-    def should_stop() -> bool:
-        try:
-            run.check()
-        except RunCancelled:
-            return True
-        return not Download.objects.in_client().filter(pk=download_id).exists()
-
-    try:
-        seen = client.run(download.client_ref, progress=progress, should_stop=should_stop)  # type: ignore[attr-defined]
-    except Unavailable as error:
-        note(download, error.message, code=error.code)
-        Download.objects.filter(pk=download_id).update(error_code=error.code, error_message=error.message[:1000])
-        raise
-    except ExternalAPIError as error:
-        fail(download, code=error.code, message=error.message, release_at_fault=True)
-        raise
-    _follow(Download.objects.get(pk=download_id), seen, download.client, timezone.now())
-    _start_imports()
-    return {"message": f"Fetched: {download.title}"}
 
 
 def sweep_retries(*, now: datetime.datetime) -> int:
@@ -222,47 +283,3 @@ def sweep_retries(*, now: datetime.datetime) -> int:
     if count:
         wake_monitor()
     return count
-
-
-def remove_seeded(*, now: datetime.datetime) -> int:
-    """Remove imported downloads from clients that are told to, once the obligation is met by our own clock."""
-    removed = 0
-    waiting = Download.objects.filter(
-        status=S.IMPORTED, removed_from_client_at=None, client__removes_completed=True, client__is_enabled=True
-    ).select_related("client", "release__indexer")
-    for download in waiting:
-        if _obligation_met(download, now) and _remove(download, now):
-            removed += 1
-    return removed
-
-
-def _obligation_met(download: Download, now: datetime.datetime) -> bool:
-    if download.client is None or download.completed_at is None:
-        return False
-    if download.client.kind == ClientKind.HTTP:
-        return True
-    indexer = download.release.indexer if download.release else None
-    minutes = (indexer.seed_time_minutes if indexer else None) or download.client.seed_time_minutes
-    ratio = (indexer.seed_ratio if indexer else None) or download.client.seed_ratio
-    if minutes is None and ratio is None:
-        return False
-    if minutes is not None and now - download.completed_at < datetime.timedelta(minutes=minutes):
-        return False
-    if ratio is None:
-        return True
-    rows: Sequence[ClientDownload] = open_client(download.client).list(refs=[download.client_ref])
-    return bool(rows) and rows[0].ratio is not None and rows[0].ratio >= ratio
-
-
-def _remove(download: Download, now: datetime.datetime) -> bool:
-    client = download.client
-    if client is None:
-        return False
-    try:
-        ask(client, lambda: open_client(client).remove(download.client_ref, delete_files=True), now=now)
-    except ExternalAPIError as error:
-        note(download, f"Could not be removed from {client.name}: {error.message}", code=error.code, now=now)
-        return False
-    Download.objects.filter(pk=download.pk).update(removed_from_client_at=now)
-    note(download, f"Removed from {client.name}; its obligation is met.", now=now)
-    return True

@@ -8,6 +8,7 @@ from django.db.models import Count, Sum
 from django.utils import timezone
 
 from acquisition.models import Download, DownloadClient, Indexer
+from acquisition.services.acquiring import ACQUIRABLE
 from library.models import Audiobookshelf, Author, Book, Copy, Gap, LibraryRoot, MatchState, Series
 from scheduling.domain.jobs import JOBS
 from scheduling.models import Run, RunStatus
@@ -124,7 +125,7 @@ def _service_notices(now: datetime.datetime) -> list[Notice]:
 
 def _absent_services() -> list[Notice]:
     """What a library with gaps cannot do without."""
-    if not Gap.objects.open().filter(counts=True).exists():
+    if not books_missing():
         return []
     found = []
     if not Indexer.objects.filter(is_enabled=True).exists():
@@ -153,8 +154,8 @@ def nearest_series(*, limit: int = 12) -> list[Series]:
 
 
 def books_missing() -> int:
-    """Books that lower the completion of something, each once."""
-    return Gap.objects.open().filter(counts=True).exclude(reason="covered").values("book_id").distinct().count()
+    """Books that nothing on the shelf satisfies, each once."""
+    return Gap.objects.open().filter(counts=True, reason__in=ACQUIRABLE).values("book_id").distinct().count()
 
 
 def gaps_by_reason() -> list[tuple[str, int]]:

@@ -7,13 +7,16 @@
     5. the caller commits the copy to the database                          (status committed)
 
 A crash before 3 throws the staging folder away and begins anew; after 3 the rename and the commit are done again.
-Nothing outside of the root is written; a folder that exists is never touched.
+Nothing outside of the root is written; a folder that exists is never touched. Each attempt has a staging folder of its
+own, so that a worker that was taken for dead cannot disturb the one that followed it.
 """
 
+import contextlib
 import errno
 import json
 import os
 import shutil
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,16 +24,27 @@ from typing import Any
 
 from acquisition.models import ImportRecord, ImportStatus
 from config.errors import UnabridgedError
+from library.clients.folders.reader import FolderReader
 
 STAGING = ".unabridged"
 CHUNK_BYTES = 4 * 1024 * 1024
 RESERVE_BYTES = 256 * 1024 * 1024
+CANNOT_LINK = frozenset(
+    {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.EACCES, errno.ENOTSUP, errno.ENOSYS}
+)
 
 
 class PlacingError(UnabridgedError):
     """The disk said no. The message says what to do."""
 
     code = "import_blocked"
+    status = 409
+
+
+class Superseded(UnabridgedError):
+    """Another worker has taken this import over; this one leaves everything to it."""
+
+    code = "superseded"
     status = 409
 
 
@@ -48,7 +62,8 @@ def root_path(record: ImportRecord) -> Path:
     base = record.root.path
     if not base:
         raise PlacingError(
-            f"The library root {record.root.name} has no local path. Set it to where its files are from here.",
+            f"The library root {record.root.name} has no local path. Set it to the folder where its files are from "
+            "here.",
             code="root_without_path",
         )
     path = Path(base)
@@ -76,63 +91,114 @@ def place(
     """Steps 2 to 4; returns "hardlink" or "copy". `alive` is called between files, and may raise to stop."""
     root = root_path(record)
     staging, target = inside(root, record.staging_path), inside(root, record.target_path)
-    with _disk(root):
+    with disk_errors(root):
         if record.status == ImportStatus.PLACING:
-            _discard(staging)
-            if target.exists():
-                raise PlacingError(
-                    f"{record.target_path} exists already in {record.root.name}; nothing is overwritten. Move it away, or cancel.",
-                    code="target_exists",
-                )
-            _check_room(root, moves, hardlink)
-            method = _fill_staging(staging, moves, sidecar, hardlink, alive)
-            _verify(staging, moves)
-            record.status, record.method = ImportStatus.PLACED, method
-            record.save(update_fields=["status", "method"])
+            _stage(record, root, staging, target, moves, sidecar, hardlink, alive)
         if staging.exists():
             _reveal(staging, target)
-        elif not target.exists():
-            raise PlacingError(
-                f"{record.target_path} vanished while it was filed. Import it again.", code="target_vanished"
-            )
+        else:
+            _check_revealed(record, target, moves)
+            tidy(staging.parent)
     return record.method
+
+
+def _stage(
+    record: ImportRecord,
+    root: Path,
+    staging: Path,
+    target: Path,
+    moves: Sequence[FileMove],
+    sidecar: dict[str, Any],
+    hardlink: str,
+    alive: Callable[[], None],
+) -> None:
+    _discard(staging)
+    _check_mounted(record, root)
+    if os.path.lexists(target):
+        raise PlacingError(
+            f"{record.target_path} exists already in {record.root.name}; nothing is overwritten. Move it away, or "
+            "cancel.",
+            code="target_exists",
+        )
+    try:
+        _check_room(root, moves, hardlink)
+        method = _fill_staging(staging, moves, sidecar, hardlink, alive)
+        _verify(staging, moves)
+    except (OSError, UnabridgedError):
+        with contextlib.suppress(OSError):  # why: the first error is the one to tell; a later attempt tidies up
+            _discard(staging)
+        raise
+    _claim_placed(record, staging, method)
+
+
+def _claim_placed(record: ImportRecord, staging: Path, method: str) -> None:
+    """Step 3, by conditional update: only the worker whose attempt is still the current one may go on."""
+    mine = ImportRecord.objects.filter(
+        pk=record.pk, status=ImportStatus.PLACING, staging_path=record.staging_path
+    ).update(status=ImportStatus.PLACED, method=method)
+    if not mine:
+        _discard(staging)
+        raise Superseded(f"Another worker files {record.target_path}.")
+    record.status, record.method = ImportStatus.PLACED, method
+
+
+def _check_mounted(record: ImportRecord, root: Path) -> None:
+    """A mount point whose disk is away is an empty folder; books filed into it would be hidden by the disk later."""
+    health = FolderReader(root).check()
+    if health.code == "empty" and record.root.copies.present().exists():
+        raise PlacingError(
+            f"The library folder {root} is empty, though books are known in it. Is its disk mounted?",
+            code="root_absent",
+        )
+
+
+def _check_revealed(record: ImportRecord, target: Path, moves: Sequence[FileMove]) -> None:
+    """After a crash behind step 4: the staging folder has become the target, whole."""
+    if target.exists():
+        _verify(target, moves)
+        return
+    ImportRecord.objects.filter(pk=record.pk).update(status=ImportStatus.PLACING)
+    record.status = ImportStatus.PLACING
+    raise PlacingError(f"{record.target_path} vanished while it was filed. Import it again.", code="target_vanished")
 
 
 def _fill_staging(
     staging: Path, moves: Sequence[FileMove], sidecar: dict[str, Any], hardlink: str, alive: Callable[[], None]
 ) -> str:
     staging.mkdir(parents=True)
-    methods = set()
+    methods, folders = set(), {staging}
     for move in moves:
         alive()
         place_at = staging / move.target
         place_at.parent.mkdir(parents=True, exist_ok=True)
+        folders.add(place_at.parent)
         methods.add(_link_or_copy(Path(move.source), place_at, hardlink, alive))
     if sidecar:
         _write(staging / "metadata.json", json.dumps(sidecar, ensure_ascii=False, indent=2).encode())
-    _sync_folder(staging)
+    for folder in sorted(folders, key=lambda path: -len(path.parts)):
+        _sync_folder(folder)
     return "copy" if "copy" in methods else "hardlink"
 
 
 def _link_or_copy(source: Path, target: Path, hardlink: str, alive: Callable[[], None]) -> str:
+    if not stat.S_ISREG(source.lstat().st_mode):
+        raise PlacingError(
+            f"{source.name} is a link or no file; only plain files are filed. Put the file itself there.",
+            code="source_is_link",
+        )
     if hardlink != "never":
         try:
             os.link(source, target, follow_symlinks=False)
         except OSError as error:
+            if error.errno == errno.ENOENT:
+                raise
             if hardlink == "require":
                 raise PlacingError(
-                    f"{source.name} cannot be hardlinked ({error.strerror}), and copying is switched off. Put downloads and "
-                    "library on one file system, or allow copies (setting import.hardlink).",
+                    f"{source.name} cannot be hardlinked ({error.strerror}), and copying is switched off. Put "
+                    "downloads and library on one file system, or allow copies (setting import.hardlink).",
                     code="hardlink_impossible",
                 ) from error
-            if error.errno not in (
-                errno.EXDEV,
-                errno.EPERM,
-                errno.EMLINK,
-                errno.EOPNOTSUPP,
-                errno.EACCES,
-                errno.ENOTSUP,
-            ):
+            if error.errno not in CANNOT_LINK:
                 raise
         else:
             return "hardlink"
@@ -142,7 +208,8 @@ def _link_or_copy(source: Path, target: Path, hardlink: str, alive: Callable[[],
             alive()
         writer.flush()
         os.fsync(writer.fileno())
-    shutil.copystat(source, target)
+    with contextlib.suppress(OSError):  # why: some network disks keep no times and modes; the content is what counts
+        shutil.copystat(source, target)
     return "copy"
 
 
@@ -153,9 +220,10 @@ def _write(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _verify(staging: Path, moves: Sequence[FileMove]) -> None:
+def _verify(folder: Path, moves: Sequence[FileMove]) -> None:
     for move in moves:
-        size = (staging / move.target).stat().st_size
+        path = folder / move.target
+        size = path.stat().st_size if path.exists() else 0
         if size != move.size_bytes:
             raise PlacingError(
                 f"{move.target} has {size} bytes after placing and should have {move.size_bytes}. Import it again.",
@@ -171,25 +239,33 @@ def _reveal(staging: Path, target: Path) -> None:
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
             raise PlacingError(
-                f"{target.name} appeared in the library meanwhile; nothing is overwritten.", code="target_exists"
+                f"{target.name} appeared in the library meanwhile; nothing is overwritten. Move it away, then import "
+                "again.",
+                code="target_exists",
             ) from error
         raise
     _sync_folder(target.parent)
-    _tidy(staging.parent)
+    tidy(staging.parent)
 
 
-def _tidy(folder: Path) -> None:
-    """The hidden folder goes when nothing is staged in it."""
-    try:
+def tidy(folder: Path) -> None:
+    """Remove a folder if nothing is in it."""
+    with contextlib.suppress(OSError):
         folder.rmdir()
-    except OSError:
-        return
+
+
+def discard_staging(record: ImportRecord) -> None:
+    """Throw away what an attempt has staged."""
+    root = root_path(record)
+    with disk_errors(root):
+        _discard(inside(root, record.staging_path))
 
 
 def _discard(staging: Path) -> None:
     """Only what we made ourselves: the staging folder lies below our own hidden one."""
     if staging.parent.name == STAGING and staging.exists():
         shutil.rmtree(staging)
+        tidy(staging.parent)
 
 
 def _check_room(root: Path, moves: Sequence[FileMove], hardlink: str) -> None:
@@ -197,7 +273,8 @@ def _check_room(root: Path, moves: Sequence[FileMove], hardlink: str) -> None:
     free = shutil.disk_usage(root).free
     if needed and free < needed + RESERVE_BYTES:
         raise PlacingError(
-            f"The disk of {root} has {free // 1024**2} MB free and {needed // 1024**2} MB are needed. Make room, then import again.",
+            f"The disk of {root} has {free // 1024**2} MB free and {needed // 1024**2} MB are needed. Make room, then "
+            "import again.",
             code="disk_full",
         )
 
@@ -214,7 +291,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-class _disk:  # noqa: N801 (reads as a verb at its use)
+class disk_errors:  # noqa: N801 (reads as a verb at its use)
     """Disk errors as sentences."""
 
     def __init__(self, root: Path) -> None:
@@ -224,42 +301,19 @@ class _disk:  # noqa: N801 (reads as a verb at its use)
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if not isinstance(error, OSError):
-            return
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise PlacingError(
-                f"The disk of {self.root} is full. Make room, then import again.", code="disk_full"
-            ) from error
-        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-            raise PlacingError(
-                f"{error.filename or self.root} cannot be written ({error.strerror}). Give this user write permission.",
-                code="not_writable",
-            ) from error
-        raise PlacingError(
-            f"The disk failed: {error.strerror} ({error.filename or self.root}).", code="disk_error"
-        ) from error
+        if isinstance(error, OSError):
+            raise explain_disk(error, self.root) from error
 
 
-def take_back(record: ImportRecord) -> int:
-    """Remove the files that an import placed, and only those; folders go when they are empty. Returns how many."""
-    root = root_path(record)
-    target = inside(root, record.target_path)
-    removed = 0
-    with _disk(root):
-        _discard(inside(root, record.staging_path))
-        for file in [*record.files, {"target": "metadata.json", "size_bytes": None}]:
-            path = target / file["target"]
-            if path.is_file() and not path.is_symlink() and file["size_bytes"] in (None, path.stat().st_size):
-                path.unlink()
-                removed += 1
-        _remove_empty(target, root)
-    return removed
-
-
-def _remove_empty(folder: Path, root: Path) -> None:
-    if folder.is_dir():
-        for below in sorted((p for p in folder.rglob("*") if p.is_dir()), key=lambda p: -len(p.parts)):
-            _tidy(below)
-    while folder != root and folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
-        folder = folder.parent
+def explain_disk(error: OSError, root: Path | str) -> PlacingError:
+    """What the disk refused, and what to do."""
+    where = error.filename or root
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return PlacingError(f"The disk of {root} is full. Make room, then import again.", code="disk_full")
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        words = f"{where} cannot be read or written ({error.strerror}). Give this user the permission."
+        return PlacingError(words, code="not_writable")
+    if error.errno == errno.ENOENT:
+        words = f"{where} went away while it was filed. Was it moved or deleted? Import again when it is back."
+        return PlacingError(words, code="source_gone")
+    return PlacingError(f"The disk failed: {error.strerror} ({where}). Check it, then import again.", code="disk_error")

@@ -6,16 +6,22 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db.models import F
+from django.utils import timezone
 
 from acquisition.clients.registry import build_download_client, build_indexer
 from acquisition.domain.facts import DownloadClientPort, IndexerClient
+from acquisition.domain.faults import is_release_fault
 from acquisition.models import ClientKind, DownloadClient, Indexer, IndexerKind
 from config.backoff import paused_until, step_down, step_up
-from config.errors import ExternalAPIError
+from config.errors import ExternalAPIError, Rejected, ValidationError
 from config.http import host_of
 
 T = TypeVar("T")
 REGISTERED = {IndexerKind.LIBRIVOX.value: "archive"}
+# After a restart, of the product or of the whole machine, services come up one by one: a failure then says little.
+GRACE = datetime.timedelta(minutes=5)
+STARTED_AT = timezone.now()
+DEFAULT_BUDGET = 200
 
 
 def open_indexer(indexer: Indexer) -> IndexerClient:
@@ -33,7 +39,7 @@ def open_indexer(indexer: Indexer) -> IndexerClient:
         values["librivox_url"] = indexer.settings.get("librivox_url") or indexer.url or settings.LIBRIVOX_URL
     if indexer.kind == IndexerKind.MYANONAMOUSE:
         values["on_cookie"] = lambda value: Indexer.objects.filter(pk=indexer.pk).update(api_key=value)
-    return build_indexer(REGISTERED.get(indexer.kind, indexer.kind), values)
+    return _built(indexer.name, lambda: build_indexer(REGISTERED.get(indexer.kind, indexer.kind), values))
 
 
 def open_client(client: DownloadClient) -> DownloadClientPort:
@@ -48,7 +54,16 @@ def open_client(client: DownloadClient) -> DownloadClientPort:
     }
     if client.kind == ClientKind.HTTP:
         values["work_dir"] = client.save_path or str(settings.DATA_DIR / "downloads")
-    return build_download_client(client.kind, values)
+    return _built(client.name, lambda: build_download_client(client.kind, values))
+
+
+def _built(name: str, build: Callable[[], T]) -> T:
+    """The client; Rejected (misconfigured) when its row lacks what it needs, so that one bad row stops no other."""
+    try:
+        return build()
+    except ValidationError as error:
+        words = f"{name} is not set up completely: {error.message}"
+        raise Rejected(words, service=name, code="misconfigured") from error
 
 
 def trusted_hosts() -> list[str]:
@@ -57,32 +72,59 @@ def trusted_hosts() -> list[str]:
     return sorted({*settings.TRUSTED_HOSTS, *own})
 
 
-def ask(service: Indexer | DownloadClient, call: Callable[[], T], *, now: datetime.datetime) -> T:
-    """Call a service and keep its health: a failure climbs the back-off ladder, a success steps one down."""
-    rows = type(service)._default_manager.filter(pk=service.pk)
+def is_paused(service: Indexer | DownloadClient | None, now: datetime.datetime) -> bool:
+    """Whether a service is left alone for now, because it failed or asked us to wait."""
+    return service is not None and service.paused_until is not None and service.paused_until > now
+
+
+def ask(
+    service: Indexer | DownloadClient,
+    call: Callable[[], T],
+    *,
+    now: datetime.datetime,
+    started_at: datetime.datetime | None = None,
+) -> T:
+    """Call a service and keep its health: a failure climbs the back-off ladder, a success steps one down.
+
+    What the release is to blame for says nothing of the service. In the first minutes after the start (`started_at`) a
+    failure stays on the first step; what the service itself asks for (Retry-After) always holds.
+    """
     try:
         answer = call()
     except ExternalAPIError as error:
-        level = step_up(service.failure_level)
-        service.failure_level = level
-        service.paused_until = paused_until(level, now=now, retry_after=error.retry_after)
-        rows.update(
-            failure_level=level,
-            paused_until=service.paused_until,
-            last_error=error.message[:500],
-            last_error_at=now,
-        )
+        if not is_release_fault(error.code, error.http_status):
+            _record_failure(service, error, now, started_at or STARTED_AT)
         raise
-    if service.failure_level or not service.last_ok_at or (now - service.last_ok_at).total_seconds() > 30:
-        service.failure_level = step_down(service.failure_level)
-        service.last_ok_at, service.paused_until = now, None
-        rows.update(failure_level=service.failure_level, paused_until=None, last_ok_at=now)
+    _record_success(service, now)
     return answer
 
 
-def spend_query(indexer: Indexer, *, today: datetime.date, default_budget: int = 200) -> bool:
-    """Take one query out of today's budget, atomically; False when there is none left."""
+def _record_failure(
+    service: Indexer | DownloadClient, error: ExternalAPIError, now: datetime.datetime, started_at: datetime.datetime
+) -> None:
+    in_grace = datetime.timedelta(0) <= now - started_at < GRACE
+    level = max(1, service.failure_level) if in_grace else step_up(service.failure_level)
+    pause = paused_until(1 if in_grace else level, now=now, retry_after=error.retry_after)
+    service.failure_level, service.paused_until = level, pause
+    type(service)._default_manager.filter(pk=service.pk).update(
+        failure_level=level, paused_until=pause, last_error=error.message[:500], last_error_at=now
+    )
+
+
+def _record_success(service: Indexer | DownloadClient, now: datetime.datetime) -> None:
+    seconds_ago = (now - service.last_ok_at).total_seconds() if service.last_ok_at else None
+    if not service.failure_level and not service.paused_until and seconds_ago is not None and 0 <= seconds_ago <= 30:
+        return
+    service.failure_level = step_down(service.failure_level)
+    service.last_ok_at, service.paused_until = now, None
+    type(service)._default_manager.filter(pk=service.pk).update(
+        failure_level=service.failure_level, paused_until=None, last_ok_at=now
+    )
+
+
+def spend_query(indexer: Indexer, *, today: datetime.date, default_budget: int = DEFAULT_BUDGET) -> bool:
+    """Take one query out of today's budget, atomically; False when there is none left. A budget of 0 forbids all."""
     rows = Indexer.objects.filter(pk=indexer.pk)
     rows.exclude(budget_date=today).update(budget_date=today, queries_today=0, grabs_today=0)
-    budget = indexer.daily_budget or default_budget
+    budget = default_budget if indexer.daily_budget is None else indexer.daily_budget
     return bool(rows.filter(queries_today__lt=budget).update(queries_today=F("queries_today") + 1))

@@ -5,28 +5,33 @@ widest and stops at the first tier that yields an accepted release.
 """
 
 import datetime
-import json
+import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Q
 
-from acquisition.domain.deciding import Circumstances, Tier, Verdict, consider, plan_queries, sort_verdicts
+from acquisition.domain.deciding import Circumstances, Verdict, consider, sort_verdicts
 from acquisition.domain.facts import OfferedRelease, SearchQuery
 from acquisition.domain.identity import WantedBook
+from acquisition.domain.query_plan import Tier, plan_queries
+from acquisition.domain.states import DownloadState
 from acquisition.models import (
     BlocklistEntry,
     ClientKind,
     Decision,
+    Download,
     DownloadBook,
     DownloadClient,
     Indexer,
     Release,
     SearchState,
 )
-from acquisition.services.ports import ask, open_indexer, spend_query
+from acquisition.services.ports import ask, is_paused, open_indexer, spend_query
 from acquisition.services.profiles import profile_for
+from acquisition.services.tracker import grab_stop_reason
 from config.errors import ExternalAPIError
 from library.domain.facts import SeriesPlace
 from library.models import Book, Exclusion, Recording, SeriesEntry
@@ -34,6 +39,14 @@ from scheduling.models import Run
 
 # Hours until a book that was not found is searched again, by how often it was searched.
 INTERVALS_HOURS = (6, 12, 24, 48, 96, 168, 336)
+# And when nobody could be asked: an outage says nothing of the book.
+UNANSWERED = datetime.timedelta(hours=1)
+LARGEST = 2**63 - 1
+LARGEST_SMALL = 2**31 - 1
+GIVEN_UP = {
+    DownloadState.ABANDONED.value: "It was tried for this book before and given up; take it by hand to try again.",
+    DownloadState.CANCELLED.value: "You cancelled it for this book before; take it by hand to try again.",
+}
 
 
 @dataclass
@@ -45,6 +58,7 @@ class SearchResult:
     verdicts: list[Verdict] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     tier: str = ""
+    asked: int = 0
 
     @property
     def accepted(self) -> list[Decision]:
@@ -59,9 +73,9 @@ class SearchResult:
             first = self.decisions[0]
             why = first.reasons[0]["message"] if first.reasons else ""
             return f"{len(self.decisions)} releases found, none acceptable. The nearest, “{first.release_title}”: {why}"
-        if self.errors:
+        if self.errors and not self.asked:
             return "No answer: " + " ".join(self.errors)
-        return "No indexer offers it."
+        return "No indexer offers it." + (f" Not all answered: {' '.join(self.errors)}" if self.errors else "")
 
 
 def search_book(
@@ -74,24 +88,31 @@ def search_book(
 ) -> SearchResult:
     """Search for one book. Interactive: every tier is asked, and everything that was found is shown."""
     wanted = wanted_book(book)
-    usable = list(indexers) if indexers is not None else list(Indexer.objects.usable(now=now))
-    if not interactive:
-        usable = [indexer for indexer in usable if indexer.is_automatic]
     result = SearchResult(book)
-    if not usable:
-        result.errors.append("No indexer is set up and reachable; add one under Indexers.")
+    usable = list(indexers) if indexers is not None else _usable_indexers(interactive, now, result)
     seen: set[tuple[int, str]] = set()
-    found: list[tuple[Indexer, OfferedRelease]] = []
+    judged: list[Judged] = []
     for tier in plan_queries(wanted, asin=book.asin, isbn=book.isbn):
-        found += _ask_all(usable, tier, now, seen, result)
-        verdicts = _consider_all(book, wanted, found, now)
-        if any(verdict.is_accepted for _, _, verdict in verdicts) and not interactive:
+        result.tier = tier.name
+        judged += judge(book, _ask_all(usable, tier, now, seen, result), now, wanted=wanted)
+        if not interactive and any(verdict.is_accepted for _, _, verdict in judged):
             break
-    verdicts = _consider_all(book, wanted, found, now)
-    result.tier = tier.name
-    _keep(book, verdicts, now, run, result)
+    _keep(book, judged, now, run, result)
     _remember_search(book, result, now)
     return result
+
+
+def _usable_indexers(interactive: bool, now: datetime.datetime, result: SearchResult) -> list[Indexer]:
+    """The indexers that may be asked now; why there is none, or not all, goes into the result."""
+    enabled = [i for i in Indexer.objects.filter(is_enabled=True) if interactive or i.is_automatic]
+    if not enabled:
+        result.errors.append("No indexer is set up; add one under Indexers.")
+    for indexer in enabled:
+        if is_paused(indexer, now):
+            result.errors.append(
+                f"{indexer.name} is left alone until {indexer.paused_until:%H:%M}: {indexer.last_error}"
+            )
+    return [indexer for indexer in enabled if not is_paused(indexer, now)]
 
 
 def wanted_book(book: Book) -> WantedBook:
@@ -112,16 +133,17 @@ def _ask_all(
         text=tier.text, title=tier.title, author=tier.author, series=tier.series, asin=tier.asin, isbn=tier.isbn
     )
     for indexer in indexers:
-        if indexer.paused_until and indexer.paused_until > now:
+        if is_paused(indexer, now):
             continue
         if not spend_query(indexer, today=now.date()):
-            result.errors.append(f"{indexer.name}: today's budget of queries is used up.")
+            _add_once(result.errors, f"{indexer.name}: today's budget of queries is used up.")
             continue
         try:
             offers = ask(indexer, lambda indexer=indexer: open_indexer(indexer).search(query), now=now)  # type: ignore[misc]
         except ExternalAPIError as error:
-            result.errors.append(error.message)
+            _add_once(result.errors, error.message)
             continue
+        result.asked += 1
         for offer in offers:
             if (indexer.pk, offer.guid) not in seen:
                 seen.add((indexer.pk, offer.guid))
@@ -129,36 +151,67 @@ def _ask_all(
     return found
 
 
+def _add_once(errors: list[str], error: str) -> None:
+    if error not in errors:
+        errors.append(error)
+
+
 Judged = tuple[Indexer, OfferedRelease, Verdict]
 
 
-def _consider_all(
-    book: Book, wanted: WantedBook, found: Sequence[tuple[Indexer, OfferedRelease]], now: datetime.datetime
+def judge(
+    book: Book,
+    found: Sequence[tuple[Indexer, OfferedRelease]],
+    now: datetime.datetime,
+    *,
+    wanted: WantedBook | None = None,
 ) -> list[Judged]:
     """Every offer against the book, in the circumstances of this moment."""
     if not found:
         return []
     profile = profile_for(book)
-    known = Recording.objects.filter(book=book).values_list("runtime_seconds", flat=True)
-    runtimes = tuple(runtime for runtime in [*known, book.duration_seconds] if runtime)
+    runtimes = known_runtimes(book)
     around = circumstances(book, now)
     blocked = blocked_releases([offer for _, offer in found])
+    given_up = _given_up(book)
+    refusals = {indexer.pk: grab_stop_reason(indexer) for indexer, _ in found}
+    named = wanted or wanted_book(book)
     judged = []
     for indexer, offer in found:
-        here = Circumstances(
-            **{
-                **asdict(around),
-                "client_for": around.client_for,
-                "is_blocklisted": _is_blocked(indexer, offer, blocked),
-                "indexer_minimum_seeders": indexer.minimum_seeders,
-                "indexer_name": indexer.name,
-                "indexer_priority": indexer.priority,
-            }
+        here = replace(
+            around,
+            is_blocklisted=is_blocked(indexer, offer, blocked),
+            given_up=given_up.get((indexer.pk, offer.guid[:500]), ""),
+            indexer_minimum_seeders=indexer.minimum_seeders,
+            indexer_name=indexer.name,
+            indexer_priority=indexer.priority,
+            account_refusal=refusals[indexer.pk],
         )
-        judged.append(
-            (indexer, offer, consider(offer, wanted, runtimes_seconds=runtimes, profile=profile, around=here))
-        )
+        verdict = consider(offer, named, runtimes_seconds=runtimes, profile=profile, around=here)
+        judged.append((indexer, offer, verdict))
     return judged
+
+
+def judge_offers(
+    *, book: Book, found: Sequence[tuple[Indexer, OfferedRelease]], now: datetime.datetime, run: Run | None = None
+) -> SearchResult:
+    """Decide on offers that came without a search, such as those of a feed, and keep the decisions."""
+    result = SearchResult(book, tier="feed")
+    _keep(book, judge(book, found, now), now, run, result)
+    return result
+
+
+def known_runtimes(book: Book) -> tuple[int, ...]:
+    """Seconds, one per known recording."""
+    known = Recording.objects.filter(book=book).values_list("runtime_seconds", flat=True)
+    return tuple(runtime for runtime in [*known, book.duration_seconds] if runtime)
+
+
+def _given_up(book: Book) -> dict[tuple[int, str], str]:
+    """Why releases are not taken again for this book, by indexer and guid."""
+    ended = Download.objects.filter(books=book, status__in=list(GIVEN_UP), release__isnull=False)
+    rows = ended.order_by("pk").values_list("release__indexer_id", "release__guid", "status")
+    return {(indexer_id, guid): GIVEN_UP[status] for indexer_id, guid, status in rows}
 
 
 def circumstances(book: Book, now: datetime.datetime) -> Circumstances:
@@ -175,19 +228,25 @@ def circumstances(book: Book, now: datetime.datetime) -> Circumstances:
 
 
 def blocked_releases(offers: Sequence[OfferedRelease]) -> list[BlocklistEntry]:
+    """The entries of the blocklist that may concern these offers."""
     hashes = [offer.infohash.lower() for offer in offers if offer.infohash]
-    guids = [offer.guid for offer in offers]
-    titles = [offer.title for offer in offers]
+    guids = [offer.guid[:500] for offer in offers if offer.guid]
+    titles = [offer.title[:1000] for offer in offers]
     return list(BlocklistEntry.objects.filter(Q(infohash__in=hashes) | Q(guid__in=guids) | Q(title__in=titles)))
 
 
-def _is_blocked(indexer: Indexer, offer: OfferedRelease, entries: Sequence[BlocklistEntry]) -> bool:
+def is_blocked(indexer: Indexer, offer: OfferedRelease, entries: Sequence[BlocklistEntry]) -> bool:
+    """By infohash wherever it is offered, by guid at its indexer, else by title and size. An entry that has nothing
+    but a title (made by hand) means every release of that name."""
     for entry in entries:
         if entry.infohash and entry.infohash == offer.infohash.lower():
             return True
-        if entry.guid and entry.guid == offer.guid and entry.indexer_id == indexer.pk:
+        if entry.guid and entry.guid == offer.guid[:500] and entry.indexer_id == indexer.pk:
             return True
-        if entry.title == offer.title and entry.size_bytes and entry.size_bytes == offer.size_bytes:
+        if entry.title != offer.title[:1000]:
+            continue
+        has_more = entry.infohash or entry.guid or entry.size_bytes
+        if not has_more or (entry.size_bytes and entry.size_bytes == offer.size_bytes):
             return True
     return False
 
@@ -196,24 +255,50 @@ def keep_release(indexer: Indexer, offer: OfferedRelease, verdict: Verdict | Non
     """The row of an offer, made or brought up to date."""
     candidate = verdict.candidate if verdict else None
     values = {
-        "title": offer.title[:1000],
-        "infohash": offer.infohash.lower()[:64],
-        "protocol": "direct" if offer.direct_files else offer.protocol[:20],
-        "format": (candidate.format if candidate else offer.format)[:20],
-        "bitrate_kbps": candidate.bitrate_kbps if candidate else offer.bitrate_kbps,
-        "language": (candidate.language if candidate else offer.language)[:20],
-        "size_bytes": offer.size_bytes,
-        "seeders": offer.seeders,
+        "title": storable(offer.title, 1000),
+        "infohash": storable(offer.infohash.lower(), 64),
+        "protocol": "direct" if offer.direct_files else storable(offer.protocol, 20),
+        "format": storable(candidate.format if candidate else offer.format, 20),
+        "bitrate_kbps": _bounded(candidate.bitrate_kbps if candidate else offer.bitrate_kbps, LARGEST_SMALL),
+        "language": storable(candidate.language if candidate else offer.language, 20),
+        "size_bytes": _bounded(offer.size_bytes, LARGEST),
+        "seeders": _bounded(offer.seeders, LARGEST_SMALL),
         "is_free": offer.download_volume_factor == 0 or bool(offer.direct_files),
-        "info_url": offer.info_url[:1000],
+        "info_url": storable(offer.info_url, 1000),
         "published_at": offer.published_at,
-        "offer": json.loads(json.dumps(asdict(offer), default=str)),
+        "offer": _plain(asdict(offer)),
         "last_seen_at": now,
     }
     release, _ = Release.objects.update_or_create(
-        indexer=indexer, guid=offer.guid[:500], defaults=values, create_defaults={**values, "first_seen_at": now}
+        indexer=indexer,
+        guid=storable(offer.guid, 500),
+        defaults=values,
+        create_defaults={**values, "first_seen_at": now},
     )
     return release
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON of every database takes it."""
+    if isinstance(value, str):
+        return storable(value, len(value))
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, bool | int | float) else str(value)
+
+
+def storable(text: str, length: int) -> str:
+    """Text of an outside service as every database takes it: without NUL and lone surrogates, and not too long."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()[:length]
+
+
+def _bounded(value: int | None, most: int) -> int | None:
+    """A number that fits its column; one that makes no sense is unknown."""
+    return value if value is not None and 0 <= value <= most else None
 
 
 def _keep(book: Book, judged: Sequence[Judged], now: datetime.datetime, run: Run | None, result: SearchResult) -> None:
@@ -226,7 +311,7 @@ def _keep(book: Book, judged: Sequence[Judged], now: datetime.datetime, run: Run
             decision = Decision(
                 book=book,
                 release=release,
-                release_title=offer.title[:1000],
+                release_title=storable(offer.title, 1000),
                 indexer_name=indexer.name,
                 run=run,
                 is_accepted=verdict.is_accepted,
@@ -242,9 +327,14 @@ def _keep(book: Book, judged: Sequence[Judged], now: datetime.datetime, run: Run
 
 
 def _remember_search(book: Book, result: SearchResult, now: datetime.datetime) -> None:
+    """When it is due again. An outage does not count as a search, and does not make the book wait for days."""
     state, _ = SearchState.objects.get_or_create(book=book)
+    rows = SearchState.objects.filter(pk=state.pk)
+    if not result.asked:
+        rows.update(last_searched_at=now, next_search_at=now + UNANSWERED, last_outcome=result.outcome[:300])
+        return
     hours = INTERVALS_HOURS[min(state.search_count, len(INTERVALS_HOURS) - 1)]
-    SearchState.objects.filter(pk=state.pk).update(
+    rows.update(
         search_count=F("search_count") + 1,
         last_searched_at=now,
         next_search_at=now + datetime.timedelta(hours=hours),

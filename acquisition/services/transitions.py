@@ -69,20 +69,37 @@ def note(
     )
 
 
+def note_once(download: Download, message: str, *, code: str, now: datetime.datetime | None = None) -> None:
+    """An event, unless the last one says the same already; and the reason, where people look for it.
+
+    For what is tried every minute: the history must not fill with one sentence.
+    """
+    last = download.events.order_by("-pk").values_list("code", "message").first()
+    if last != (code, message[:1000]):
+        note(download, message, code=code, now=now)
+    Download.objects.filter(pk=download.pk).update(error_code=code[:60], error_message=message[:1000])
+
+
 def fail(
     download: Download,
     *,
     code: str,
     message: str,
     release_at_fault: bool = False,
+    is_final: bool = False,
     actor: str = "system",
     now: datetime.datetime | None = None,
 ) -> Download:
-    """Record a failed attempt: the server counts, plans the retry, or abandons. A release at fault is blocklisted."""
+    """Record a failed attempt: the server counts, plans the retry, or abandons.
+
+    A release at fault is put on the blocklist. `is_final`: trying again cannot help, though no release is at fault.
+    """
     moment = now or timezone.now()
     with transaction.atomic():
-        attempts = Download.objects.select_for_update().get(pk=download.pk).attempts + 1
-        retry_at = None if release_at_fault else next_retry(attempts, now=moment, max_retries=download.max_retries)
+        current = Download.objects.select_for_update().get(pk=download.pk)
+        attempts = current.attempts + 1
+        gives_up = release_at_fault or is_final
+        retry_at = None if gives_up else next_retry(attempts, now=moment, max_retries=current.max_retries)
         move(
             download,
             DownloadState.FAILED,
@@ -92,7 +109,7 @@ def fail(
             now=moment,
             attempts=attempts,
             next_retry_at=retry_at,
-            error_code=code,
+            error_code=code[:60],
             error_message=message[:1000],
             speed_bytes=0,
         )
@@ -100,18 +117,33 @@ def fail(
         if release_at_fault:
             blocklist(download, reason=message)
         if retry_at is None:
-            why = (
-                "Its release is at fault and was put on the blocklist."
-                if release_at_fault
-                else (f"Given up after {attempts} failed attempts.")
-            )
-            move(download, DownloadState.ABANDONED, message=why, code="abandoned", actor=actor, now=moment)
+            why, ending = _ending(attempts, release_at_fault, is_final)
+            move(download, DownloadState.ABANDONED, message=why, code=ending, actor=actor, now=moment)
     return download
+
+
+RELEASE_AT_FAULT = "release_at_fault"
+
+
+def _ending(attempts: int, release_at_fault: bool, is_final: bool) -> tuple[str, str]:
+    """Why it is given up, and the code of that event; the fall-back finds its work by it."""
+    if release_at_fault:
+        return "Its release is at fault and was put on the blocklist.", RELEASE_AT_FAULT
+    if is_final:
+        return "Trying again cannot help.", "abandoned"
+    return f"Given up after {attempts} failed {'attempt' if attempts == 1 else 'attempts'}.", "abandoned"
 
 
 def blocklist(download: Download, *, reason: str) -> None:
     """Never grab this release again."""
     release = download.release
+    known = BlocklistEntry.objects.filter(
+        guid=release.guid if release else "",
+        infohash=download.infohash or (release.infohash if release else ""),
+        title=(release.title if release else download.title)[:1000],
+    )
+    if known.exists():
+        return
     BlocklistEntry.objects.create(
         book=download.books.first(),
         indexer=release.indexer if release else None,
@@ -131,7 +163,7 @@ def block(download: Download, *, code: str, message: str, now: datetime.datetime
         code=code,
         message=message,
         now=now,
-        error_code=code,
+        error_code=code[:60],
         error_message=message[:1000],
     )
 
@@ -143,6 +175,17 @@ def cancel(download: Download, *, actor: str, message: str = "Cancelled.") -> Do
 def requeue(download: Download, *, actor: str = "system", message: str = "Queued again.") -> Download:
     """Try again, with the client's side forgotten so that it is added anew or adopted."""
     return move(
-        download, DownloadState.QUEUED, message=message, actor=actor, next_retry_at=None, error_code="", error_message="",
-        progress=0, client_state="", grabbed_at=None, progressed_at=None, completed_at=None,
-    )  # fmt: skip
+        download,
+        DownloadState.QUEUED,
+        message=message,
+        actor=actor,
+        next_retry_at=None,
+        error_code="",
+        error_message="",
+        progress=0,
+        client_state="",
+        grabbed_at=None,
+        progressed_at=None,
+        completed_at=None,
+        removed_from_client_at=None,
+    )

@@ -6,9 +6,10 @@ from typing import Any
 from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule
 
-from accounts.models import ApiKey, AuditEntry, Role, User
+from accounts.models import AuditEntry, User
 from accounts.services.keys import create_key
 from accounts.services.users import create_user
+from accounts.tests.people import PASSWORD
 from acquisition.models import (
     BlocklistEntry,
     Decision,
@@ -49,17 +50,8 @@ from library.models import (
 )
 from scheduling.models import FailedAttempt, Run, RunLogEntry
 
-PASSWORD = "correct horse battery staple"
 HOSTILE = "<script>alert('x')</script>"
 SECRET = "s3cr3t-never-shown"
-
-
-def cast() -> dict[str, User]:
-    """A person of each role."""
-    return {
-        role: create_user(username=f"a-{role}", email=f"{role}@example.org", password=PASSWORD, role=role)
-        for role in Role.values
-    }
 
 
 def make_rows(number: int) -> dict[type, Any]:
@@ -131,7 +123,8 @@ def _library(number: int, user: User, run: Run, now: datetime.datetime, keep: An
     LibraryRoot.objects.create(name=f"abs root {number}", kind="audiobookshelf", server=server, abs_library_id="x")
     copy = keep(
         Copy.objects.create(
-            root=root, path=name, title=name, authors=[name], book=Book.objects.create(title=f"own {name}", title_key="o"),
+            root=root, path=name, title=name, authors=[name],
+            book=Book.objects.create(title=f"own {name}", title_key="o"),
             match_state="review", match_candidates=[book.pk], match_reasons=[HOSTILE],
             problems=[{"code": "x", "message": HOSTILE, "path": HOSTILE}],
         )
@@ -199,11 +192,9 @@ def _acquisition(number: int, user: User, made: list[Any], now: datetime.datetim
     keep(DownloadEvent.objects.create(download=download, at=now, new_status="blocked", message=HOSTILE))
     keep(
         ImportRecord.objects.create(
-            download=download, book=book, root=root, copy=copy, status="placed", source_path="/nowhere", target_path=name,
+            download=download, book=book, root=root, copy=copy, status="placed", source_path="/nowhere",
+            target_path=name,
             files=[{"source": "/a", "target": HOSTILE, "size_bytes": 1}],
             checks=[{"code": "x", "ok": False, "message": HOSTILE}],
         )
     )  # fmt: skip
-
-
-__all__ = ["HOSTILE", "PASSWORD", "SECRET", "ApiKey", "cast", "make_rows"]

@@ -10,7 +10,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django_celery_beat.models import PeriodicTask
 
-from acquisition.tests.admin_rows import HOSTILE, SECRET, cast, make_rows
+from accounts.tests.people import cast, signed_in
+from acquisition.tests.admin_rows import HOSTILE, SECRET, make_rows
 from config.admin_site import site
 from library.models import BookAuthor, BookNarrator, Setting
 
@@ -33,11 +34,7 @@ def page_url(row: Any) -> str:
 
 @pytest.fixture
 def people(db: None) -> dict[str, Client]:
-    clients = {}
-    for role, user in cast().items():
-        clients[role] = Client()
-        clients[role].force_login(user)
-    return clients
+    return {role: signed_in(user) for role, user in cast().items()}
 
 
 def rows_of(number: int = 1) -> dict[Any, Any]:

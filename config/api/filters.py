@@ -33,8 +33,11 @@ class StrictFilterBackend(django_filters.DjangoFilterBackend):
 
     def filter_queryset(self, request: Request, queryset: Any, view: Any) -> Any:
         filterset_class = self.get_filterset_class(view, queryset)
-        names = set(filterset_class.base_filters) if filterset_class else set()
-        refuse_unknown(request, names | LIST_PARAMETERS | set(view.query_names()))
+        filters = filterset_class.base_filters if filterset_class else {}
+        refuse_unknown(request, {*filters, *LIST_PARAMETERS, *view.query_names()})
+        is_filtered = any(name in request.query_params or found.extra["required"] for name, found in filters.items())
+        if not is_filtered:
+            return queryset  # building the form of all filters costs more than reading a page
         return super().filter_queryset(request, queryset, view)
 
 

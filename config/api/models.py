@@ -1,4 +1,4 @@
-"""The kernel's own rows: answers that are remembered for Idempotency-Key."""
+"""The kernel's own rows: answers remembered for Idempotency-Key, and marks of writes to the tables that are counted."""
 
 import datetime
 
@@ -28,6 +28,19 @@ class IdempotentAnswer(models.Model):
         """Too old to be replayed; or its process died, so that it will never end."""
         age = now - self.created_at
         return age > KEPT or (self.status is None and age > LONGEST_REQUEST)
+
+
+class TableMark(models.Model):
+    """That a table was written to. On PostgreSQL many rows a table, else one; see `config.api.totals`."""
+
+    table_name = models.CharField(max_length=63)
+    mark = models.BigIntegerField(default=0)
+
+    class Meta:
+        indexes = [models.Index(fields=["table_name", "id"], name="table_mark_latest")]
+
+    def __str__(self) -> str:
+        return self.table_name
 
 
 KEPT = datetime.timedelta(hours=24)

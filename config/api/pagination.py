@@ -133,6 +133,11 @@ class PagePagination(LimitOffsetPagination):
             self.next_cursor = Cursor(order, values, self.offset + len(page)).text()
         return page
 
+    def get_results(self, data: Any) -> Any:
+        """For the page controls of the browsable pages."""
+        self.display_page_controls = self.count > self.limit
+        return data["items"]
+
     def page_body(self, items: Sequence[Any]) -> dict[str, Any]:
         has_more = self.next_cursor is not None or self.offset + len(items) < self.count
         return {

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 from django.db.models import Model
+from django.template import loader
 from django.utils.encoding import force_str
 from django.utils.functional import Promise
 from rest_framework.renderers import BaseRenderer, BrowsableAPIRenderer
@@ -75,6 +76,14 @@ class BrowsablePages(BrowsableAPIRenderer):
         self, renderer: Any, data: Any, accepted_media_type: str, renderer_context: Mapping[str, Any]
     ) -> str:
         return json.dumps(data, cls=JSONEncoder, ensure_ascii=False, indent=2) if data is not None else ""
+
+    def get_filter_form(self, data: Any, view: Any, request: Any) -> str | None:
+        """The filters of a list as a form."""
+        listed = getattr(view, "listed", None)
+        if listed is None or view.filterset_for_action() is None:
+            return None
+        form = view.filter_backend().to_html(request, listed, view)
+        return loader.get_template(self.filter_template).render({"elements": [form]}) if form else None
 
 
 class _Echo:

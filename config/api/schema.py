@@ -1,13 +1,19 @@
 """OpenAPI: what the views state per action, told to drf-spectacular."""
 
+from functools import cache
+from http import HTTPStatus
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
+from rest_framework import serializers
 
 from config.api.filters import StrictFilterBackend, StrictOrdering
 from config.api.permissions import NOBODY
-from config.api.serializers import ErrorSerializer
+from config.api.serializers import ChangeSerializer, ErrorSerializer
+
+IDENTITY = {"type": "integer", "minimum": 0}
+WORD = {"type": "string", "minLength": 1}
 
 
 class KernelSchema(AutoSchema):
@@ -16,10 +22,15 @@ class KernelSchema(AutoSchema):
     def get_request_serializer(self) -> Any:
         if self.method not in ("POST", "PUT", "PATCH"):
             return None
-        return self.view.inputs.get(self.view.verb)
+        found = self.view.inputs.get(self.view.verb)
+        # Updates take only the sent fields, by PUT as by PATCH.
+        return found(partial=True) if found and self.view.verb == "update" else found
 
     def get_response_serializers(self) -> Any:
-        return {self.view.success_status: self.view.answer_class(), **self._errors()}
+        answer = self.view.answer_class()
+        if self.view.verb == "update" and "update" not in self.view.answers:
+            answer = with_changes(answer)
+        return {self.view.success_status: answer, **self._errors()}
 
     def _errors(self) -> dict[int, Any]:
         found = {400, 406, 429, 500, 503}
@@ -31,11 +42,36 @@ class KernelSchema(AutoSchema):
             found |= {404, 409, 413, 415, 422, 502}
         return dict.fromkeys(sorted(found), ErrorSerializer)
 
+    def _resolve_path_parameters(self, variables: Any) -> list[dict[str, Any]]:
+        """Ids are whole numbers, everything else is a word."""
+        return [
+            {"name": name, "in": "path", "required": True, "schema": IDENTITY if name.endswith("id") else WORD}
+            for name in variables
+        ]
+
+    def _get_response_for_code(
+        self, serializer: Any, status_code: Any, media_types: Any = None, direction: str = "response"
+    ) -> Any:
+        found = super()._get_response_for_code(serializer, status_code, ["application/json"], direction)  # type: ignore[no-untyped-call]
+        if self._is_list_view() and int(status_code) == 200:
+            found["content"]["text/csv"] = {"schema": {"type": "string"}}
+        found["description"] = found["description"] or HTTPStatus(int(status_code)).phrase
+        return found
+
     def _is_list_view(self, serializer: Any = None) -> bool:
         return bool(self.view.is_list) and self.method == "GET"
 
+    def _get_filter_parameters(self) -> Any:
+        """The types of filters are those of the rows that are answered, which need not be the view's own."""
+        model = getattr(getattr(self.view.answer_class(), "Meta", None), "model", None)
+        if model is not None:
+            self.view.get_queryset = model._default_manager.none
+        return super()._get_filter_parameters()  # type: ignore[no-untyped-call]
+
     def get_filter_backends(self) -> list[Any]:
-        return [StrictFilterBackend, StrictOrdering] if self._is_list_view() else []
+        if not self._is_list_view():
+            return []
+        return [StrictFilterBackend, StrictOrdering] if self.view.filterset_for_action() else [StrictOrdering]
 
     def get_override_parameters(self) -> list[Any]:
         found = self.view.queries.get(self.view.verb)
@@ -43,6 +79,20 @@ class KernelSchema(AutoSchema):
 
     def get_tags(self) -> list[str]:
         return [self.path.removeprefix("/api/").split("/")[0]]
+
+
+@cache
+def with_changes(base: Any) -> Any:
+    """The resource as an update answers it: with `changes_made`."""
+    fields: dict[str, Any] = {
+        "changes_made": serializers.DictField(
+            child=ChangeSerializer(), read_only=True, help_text="What is different now, by field."
+        )
+    }
+    if hasattr(base, "Meta"):
+        names = (*base.Meta.fields, "changes_made")
+        fields["Meta"] = type("Meta", (base.Meta,), {"fields": names, "read_only_fields": names})
+    return type(base.__name__.removesuffix("Serializer") + "ChangedSerializer", (base,), fields)
 
 
 class _Method:

@@ -55,6 +55,11 @@ class ErrorSerializer(serializers.Serializer[Any]):
     request_id = serializers.CharField()
 
 
+class ChangeSerializer(serializers.Serializer[Any]):
+    old = serializers.JSONField(allow_null=True)
+    new = serializers.JSONField(allow_null=True)
+
+
 class RunSummarySerializer(serializers.Serializer[Any]):
     """A run of slow work, as far as one must know to follow it."""
 

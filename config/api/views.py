@@ -57,6 +57,8 @@ class KernelView(APIView):
     action: str | None = None
     serializer_class: Any = None
     pagination_class = PagePagination
+    filter_backend = StrictFilterBackend
+    paginator: PagePagination | None = None
     ordering_fields: Any = ()
     ordering: Sequence[str] = ("-id",)
     filterset_class: Any = None
@@ -201,15 +203,15 @@ class KernelView(APIView):
         rows = self.narrowed(rows)
         if getattr(self.request.accepted_renderer, "format", "") == "csv":
             return self._csv(rows)
-        paginator = PagePagination()
-        self._paginator = paginator
-        found = paginator.paginate_queryset(rows, self.request, self)
-        return Response(paginator.page_body(self.present(found, many=True)))
+        self.paginator = PagePagination()
+        found = self.paginator.paginate_queryset(rows, self.request, self)
+        return Response(self.paginator.page_body(self.present(found, many=True)))
 
     def narrowed(self, rows: Any) -> Any:
         """Filtered and ordered; sequences only check the parameters and are ordered by item or attribute."""
         if isinstance(rows, QuerySet):
-            rows = StrictFilterBackend().filter_queryset(self.request, rows, self)
+            self.listed = rows  # for the form of the browsable pages
+            rows = self.filter_backend().filter_queryset(self.request, rows, self)
             return StrictOrdering().filter_queryset(self.request, rows, self)
         refuse_unknown(self.request, {"limit", "offset", "ordering", *self.query_names()})
         return _sorted(list(rows), self.order_terms(self.request))

@@ -1,14 +1,14 @@
 """Books, their recordings and where their fields came from, in the admin."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from config.admin_base import MODERATOR, RecordAdmin, RoleInline, button, count_of
-from config.admin_display import bar, clock, link, pill
+from config.admin_base import MODERATOR, RecordAdmin, RoleInline, button, count_of, who
+from config.admin_display import bar, clock, link, moment_column, pill
 from config.admin_site import BEHIND, SHELF, site
 from library.models import Book, BookAuthor, Exclusion, FieldSource, Gap, Recording, RecordingIdentifier, SeriesEntry
 from library.services.editing import edit_book
@@ -29,13 +29,22 @@ class FieldSourceInline(RoleInline):
 class BookAdmin(RecordAdmin):
     section, order, pin = SHELF, 30, 15
     change_role = MODERATOR
-    list_display = ("title", "author_names", "series_names", "owned", "kind", "language", "fullness", "created_at")
+    list_display = (
+        "title",
+        "author_names",
+        "series_names",
+        "owned",
+        "kind",
+        "language",
+        "fullness",
+        moment_column("created_at", "added"),
+    )
     list_filter = ("is_owned", "kind", "status", "language", "import_source")
     search_fields = ("title", "authors__name", "series_entries__series__name", "=asin", "=isbn")
     date_hierarchy = "created_at"
     inlines = (FieldSourceInline,)
-    panels = ("library/admin/book.html",)
-    buttons = ("unwant", "want", "recount")
+    panels: ClassVar[tuple[str, ...]] = ("library/admin/book.html",)
+    buttons: ClassVar[tuple[str, ...]] = ("unwant", "want", "recount")
     fields = (*EDITABLE, "genres", "isbn", "asin", "import_source", "completeness", "metadata_checked_at", "created_at")
     editable = EDITABLE
 
@@ -77,11 +86,11 @@ class BookAdmin(RecordAdmin):
 
     def save_model(self, request: HttpRequest, obj: Book, form: Any, change: bool) -> None:
         changes = {name: form.cleaned_data[name] for name in form.changed_data if name in EDITABLE}
-        edit_book(book=obj, changes=changes, user=request.user, now=timezone.now())  # type: ignore[arg-type]
+        edit_book(book=obj, changes=changes, user=who(request), now=timezone.now())
 
     @button("Not wanted", tone="danger", when=lambda book: not book.is_owned and not hasattr(book, "exclusion"))
     def unwant(self, request: HttpRequest, rows: list[Book]) -> str:
-        count = exclude_books(books=rows, now=timezone.now(), user=request.user)  # type: ignore[arg-type]
+        count = exclude_books(books=rows, now=timezone.now(), user=who(request))
         return f"{count_of(count, 'book')} excluded; nothing asks for them again."
 
     @button("Want it again", when=lambda book: hasattr(book, "exclusion"))
@@ -102,7 +111,16 @@ class IdentifierInline(RoleInline):
 @admin.register(Recording, site=site)
 class RecordingAdmin(RecordAdmin):
     section, order = SHELF, 50
-    list_display = ("__str__", "book_link", "reader_names", "language", "length", "is_abridged", "is_dramatised", "source")
+    list_display = (
+        "__str__",
+        "book_link",
+        "reader_names",
+        "language",
+        "length",
+        "is_abridged",
+        "is_dramatised",
+        "source",
+    )
     list_filter = ("source", "language", "is_abridged", "is_dramatised")
     list_select_related = ("book",)
     search_fields = ("title", "book__title", "narrators__name", "=identifiers__value")

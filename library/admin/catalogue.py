@@ -22,7 +22,17 @@ class ProviderStateAdmin(RecordAdmin):
     list_filter = ("is_enabled",)
     panels = ("admin/health.html",)
     buttons = ("test",)
-    fields = ("name", "is_enabled", "trust", "secret", "daily_budget", "calls_today", "last_ok_at", "last_error", "last_error_at")
+    fields = (
+        "name",
+        "is_enabled",
+        "trust",
+        "secret",
+        "daily_budget",
+        "calls_today",
+        "last_ok_at",
+        "last_error",
+        "last_error_at",
+    )
     editable = ("is_enabled", "trust", "secret", "daily_budget")
 
     @admin.display(description="health")

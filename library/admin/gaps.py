@@ -1,15 +1,14 @@
 """The report in the admin: what is not on the shelf, and why."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.html import format_html
 
-from config.admin_base import RecordAdmin, button, count_of
-from config.admin_display import link, pill
+from config.admin_base import RecordAdmin, button, count_of, who
+from config.admin_display import link, moment_column, pill
 from config.admin_site import BEHIND, SHELF, site
 from library.admin.series import LOOKS
 from library.models import Exclusion, Gap, GapAnalysis
@@ -27,7 +26,11 @@ class OpenFilter(admin.SimpleListFilter):
         return [("closed", "Closed"), ("all", "All")]
 
     def choices(self, changelist: Any) -> Any:
-        yield {"selected": self.value() is None, "query_string": changelist.get_query_string(remove=["state"]), "display": "Open"}
+        yield {
+            "selected": self.value() is None,
+            "query_string": changelist.get_query_string(remove=["state"]),
+            "display": "Open",
+        }
         for value, words in self.lookup_choices:
             yield {
                 "selected": self.value() == value,
@@ -44,14 +47,22 @@ class OpenFilter(admin.SimpleListFilter):
 @admin.register(Gap, site=site)
 class GapAdmin(RecordAdmin):
     section, order, pin = SHELF, 20, 20
-    list_display = ("book_link", "why", "series_link", "position", "does_count", "is_wanted", "opened_at")
+    list_display = (
+        "book_link",
+        "why",
+        "series_link",
+        "position",
+        "does_count",
+        "is_wanted",
+        moment_column("opened_at", "since"),
+    )
     list_display_links = None
     list_filter = (OpenFilter, "reason", "entry_class", "counts", "is_wanted", "series__follow")
     list_select_related = ("book", "series", "author")
     search_fields = ("book__title", "series__name", "author__name", "explanation")
     date_hierarchy = "opened_at"
-    panels = ("library/admin/gap.html",)
-    buttons = ("unwant", "want", "recount")
+    panels: ClassVar[tuple[str, ...]] = ("library/admin/gap.html",)
+    buttons: ClassVar[tuple[str, ...]] = ("unwant", "want", "recount")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Gap]:
         excluded = Exists(Exclusion.objects.filter(book=OuterRef("book")))
@@ -71,10 +82,7 @@ class GapAdmin(RecordAdmin):
     @admin.display(description="why", ordering="reason")
     def why(self, gap: Gap) -> str:
         tone, word = LOOKS.get(gap.reason, ("fair", gap.get_reason_display().lower()))
-        shown = pill(gap.reason, tone, word)
-        if gap.explanation.casefold() == word:
-            return shown
-        return format_html("{} {}", shown, gap.explanation)
+        return pill(gap.reason, tone, gap.explanation or word)
 
     @admin.display(description="counts", boolean=True, ordering="counts")
     def does_count(self, gap: Gap) -> bool:
@@ -86,7 +94,7 @@ class GapAdmin(RecordAdmin):
     @button("Not wanted", tone="danger", when=lambda gap: not gap.is_excluded and gap.closed_at is None)
     def unwant(self, request: HttpRequest, rows: list[Gap]) -> str:
         books = {gap.book_id: gap.book for gap in rows}
-        count = exclude_books(books=list(books.values()), now=timezone.now(), user=request.user)  # type: ignore[arg-type]
+        count = exclude_books(books=list(books.values()), now=timezone.now(), user=who(request))
         return f"{count_of(count, 'book')} excluded; nothing asks for them again. See Exclusions to take it back."
 
     @button("Want it again", when=lambda gap: gap.is_excluded)

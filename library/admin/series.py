@@ -1,6 +1,6 @@
 """Series in the admin: their entries in order with the state of each, and the follow rule with its effect."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import F
@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 
-from config.admin_base import MODERATOR, RecordAdmin, RoleInline, button, count_of, titles
+from config.admin_base import MODERATOR, RecordAdmin, RoleInline, button, count_of, titles, who
 from config.admin_display import bar, link, pill
 from config.admin_site import BEHIND, SHELF, site
 from library.models import BookStatus, Copy, Exclusion, Follow, Gap, Series, SeriesAlias, SeriesEntry, Universe
@@ -36,9 +36,7 @@ def entry_rows(series: Series) -> list[dict[str, Any]]:
         .order_by(F("position_first").asc(nulls_last=True), "pk")
     )
     gaps = {gap.book_id: gap for gap in Gap.objects.open().filter(series=series).select_related("covered_by")}
-    excluded = set(
-        Exclusion.objects.filter(book__series_entries__series=series).values_list("book_id", flat=True)
-    )
+    excluded = set(Exclusion.objects.filter(book__series_entries__series=series).values_list("book_id", flat=True))
     copies: dict[int, Copy] = {}
     for copy in Copy.objects.present().filter(book__series_entries__series=series).order_by("-pk"):
         copies[copy.book_id or 0] = copy
@@ -70,15 +68,16 @@ class SeriesAdmin(RecordAdmin):
     change_role = MODERATOR
     list_display = ("name", "author_link", "completion", "missing_count", "on_the_shelf", "follow", "source")
     list_filter = (
-        "completion_status", "follow", "catalogue_source", "counts_novellas", ("merged_into", admin.EmptyFieldListFilter),
+        "completion_status", "follow", "catalogue_source", "counts_novellas",
+        ("merged_into", admin.EmptyFieldListFilter),
     )  # fmt: skip
     list_select_related = ("author",)
     search_fields = ("name", "aliases__name", "author__name")
     autocomplete_fields = ("author", "universe")
     raw_id_fields = ("merged_into",)
     inlines = (SeriesAliasInline,)
-    panels = ("library/admin/series.html",)
-    buttons = ("follow_all", "follow_new", "unfollow", "recount", "refresh")
+    panels: ClassVar[tuple[str, ...]] = ("library/admin/series.html",)
+    buttons: ClassVar[tuple[str, ...]] = ("follow_all", "follow_new", "unfollow", "recount", "refresh")
     fields = (
         "name", "sort_name", "author", "universe", "counts_novellas", "preference", "total_books", "follow",
         "followed_at", "catalogue_source", "catalogue_id", "catalogue_checked_at", "completion_at", "merged_into",
@@ -147,7 +146,7 @@ class SeriesAdmin(RecordAdmin):
         ids = sorted(series.pk for series in rows)
         params = {"series_ids": ids, "author_ids": [], "force": True, "limit": len(ids)}
         run = request_run(
-            job="catalogue_refresh", params=params, trigger=Trigger.USER, user=request.user,  # type: ignore[arg-type]
+            job="catalogue_refresh", params=params, trigger=Trigger.USER, user=who(request),
         )  # fmt: skip
         return f"The catalogue is asked about {len(ids)} series (run {run.pk}); see Runs."
 
@@ -196,7 +195,7 @@ class ExclusionAdmin(RecordAdmin):
     list_select_related = ("book", "created_by")
     search_fields = ("book__title", "reason")
     date_hierarchy = "created_at"
-    buttons = ("want",)
+    buttons: ClassVar[tuple[str, ...]] = ("want",)
 
     @admin.display(description="book")
     def book_link(self, exclusion: Exclusion) -> str:

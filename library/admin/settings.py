@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from config.admin_base import ADMIN, RecordAdmin, attempt, has_role, require_role
+from config.admin_base import ADMIN, RecordAdmin, attempt, has_role, require_role, who
 from config.admin_site import PEOPLE, site
 from library.models import Setting
 from library.services.settings import KNOWN, change_settings, get_settings
@@ -40,7 +40,7 @@ class WordsField(forms.CharField):
 
 def _field(key: str) -> forms.Field:
     known = KNOWN[key]
-    words = {"label": key, "help_text": known.meaning, "required": False}
+    words: dict[str, Any] = {"label": key, "help_text": known.meaning, "required": False}
     if key == "import.hardlink":
         return forms.ChoiceField(choices=[(v, v) for v in ("prefer", "require", "never")], **words)
     if isinstance(known.default, bool):
@@ -100,7 +100,7 @@ class SettingAdmin(RecordAdmin):
 
     def _save(self, request: HttpRequest, values: dict[str, Any]) -> str:
         changes = {key: value for key, value in values.items() if not (key in SECRET_KEYS and not value)}
-        changed = change_settings(changes=changes, user=request.user)  # type: ignore[arg-type]
+        changed = change_settings(changes=changes, user=who(request))
         return f"Changed: {', '.join(changed)}." if changed else "Nothing was changed."
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 
-from config.admin_base import ADMIN, MODERATOR, RecordAdmin, RoleInline, attempt, button, require_role
+from config.admin_base import ADMIN, MODERATOR, RecordAdmin, RoleInline, attempt, button, has_role, require_role, who
 from config.admin_display import change_url, clock, link, pill, size
 from config.admin_site import BEHIND, SHELF, SOURCES, site
 from config.errors import NotFoundError
@@ -19,6 +19,7 @@ from library.models import Audiobookshelf, Book, Copy, CopyFile, LibraryRoot, Ma
 from library.services.contacts import check_audiobookshelf
 from library.services.matching_review import decide_match
 from library.services.readers import connect_audiobookshelf
+from library.services.removing import remove_roots, remove_servers
 from library.services.roots import add_audiobookshelf, add_folder
 from scheduling.models import Run, Trigger
 from scheduling.services.runs import request_run
@@ -36,15 +37,22 @@ class AddFolderForm(forms.Form):
 class AddServerForm(forms.Form):
     """An Audiobookshelf server, with an API key or a user and password."""
 
-    url = forms.CharField(label="Address", max_length=500, widget=forms.TextInput(attrs={"placeholder": "http://host:13378"}))
+    url = forms.CharField(
+        label="Address", max_length=500, widget=forms.TextInput(attrs={"placeholder": "http://host:13378"})
+    )
     token = forms.CharField(
         label="API key", max_length=2000, required=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
         help_text="Audiobookshelf: Settings, API keys. Or a user and password:",
     )  # fmt: skip
-    username = forms.CharField(label="User", max_length=150, required=False, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    username = forms.CharField(
+        label="User", max_length=150, required=False, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
     password = forms.CharField(
-        label="Password", max_length=300, required=False, widget=forms.PasswordInput(attrs={"autocomplete": "new-password"})
+        label="Password",
+        max_length=300,
+        required=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
 
 
@@ -52,7 +60,7 @@ def read_roots(request: HttpRequest, roots: list[LibraryRoot], *, dry_run: bool 
     """Queue a reading of these roots."""
     ids = sorted(root.pk for root in roots)
     params: dict[str, Any] = {"root_ids": ids, "dry_run": dry_run}
-    return request_run(job="library_import", params=params, trigger=Trigger.USER, user=request.user)  # type: ignore[arg-type]
+    return request_run(job="library_import", params=params, trigger=Trigger.USER, user=who(request))
 
 
 def to_run(run: Run) -> HttpResponse:
@@ -112,7 +120,17 @@ class LibraryRootAdmin(RecordAdmin):
     add_role = change_role = MODERATOR
     delete_role = ADMIN
     form = RootForm
-    list_display = ("name", "kind", "path", "server", "copy_count", "is_enabled", "is_import_target", "health", "last_read_at")
+    list_display = (
+        "name",
+        "kind",
+        "path",
+        "server",
+        "copy_count",
+        "is_enabled",
+        "is_import_target",
+        "health",
+        "last_read_at",
+    )
     list_filter = ("kind", "is_enabled")
     list_select_related = ("server",)
     search_fields = ("name", "path")
@@ -132,6 +150,12 @@ class LibraryRootAdmin(RecordAdmin):
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:add_library"))
+
+    def delete_model(self, request: HttpRequest, obj: LibraryRoot) -> None:
+        remove_roots(roots=[obj], now=timezone.now())
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[LibraryRoot]) -> None:
+        remove_roots(roots=list(queryset), now=timezone.now())
 
     @admin.display(description="health")
     def health(self, root: LibraryRoot) -> str:
@@ -167,6 +191,12 @@ class AudiobookshelfAdmin(RecordAdmin):
         ("How to sign in", {"fields": ("token", "username", "password")}),
         ("How it goes", {"fields": ("version", "last_ok_at", "last_error", "last_error_at")}),
     )
+
+    def delete_model(self, request: HttpRequest, obj: Audiobookshelf) -> None:
+        remove_servers(servers=[obj], now=timezone.now())
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Audiobookshelf]) -> None:
+        remove_servers(servers=list(queryset), now=timezone.now())
 
     @admin.display(description="health")
     def health(self, server: Audiobookshelf) -> str:
@@ -213,7 +243,17 @@ class PresentFilter(admin.SimpleListFilter):
 @admin.register(Copy, site=site)
 class CopyAdmin(RecordAdmin):
     section, order = SHELF, 35
-    list_display = ("title", "author_names", "root", "book_link", "match_pill", "length", "size", "presence", "problem_count")
+    list_display = (
+        "title",
+        "author_names",
+        "root",
+        "book_link",
+        "match_pill",
+        "length",
+        "size",
+        "presence",
+        "problem_count",
+    )
     list_filter = ("match_state", PresentFilter, "root", "codec", "is_single_file")
     list_select_related = ("root", "book")
     search_fields = ("title", "path", "book__title", "=asin", "=isbn", "=abs_item_id")
@@ -256,12 +296,14 @@ class CopyAdmin(RecordAdmin):
         return pill(len(copy.problems), "fair") if copy.problems else "–"
 
     def panel_context(self, request: HttpRequest, obj: Copy) -> dict[str, Any]:
-        candidates = Book.objects.filter(pk__in=obj.match_candidates).prefetch_related("authors", "series_entries__series")
+        candidates = Book.objects.filter(pk__in=obj.match_candidates).prefetch_related(
+            "authors", "series_entries__series"
+        )
         return {
             "copy": obj,
             "match_pill": self.match_pill(obj),
             "candidates": list(candidates),
-            "may_decide": request.user.has_role(MODERATOR),  # type: ignore[union-attr]
+            "may_decide": has_role(request, MODERATOR),
             "length": self.length(obj),
             "needs_review": obj.match_state == MatchState.REVIEW,
         }
@@ -284,9 +326,11 @@ class CopyAdmin(RecordAdmin):
         if "same" not in request.POST:
             form = ChooseBookForm(request.POST)
             if not form.is_valid():
-                raise NotFoundError("There is no such book. Give the number of a book; it is in the address of its page.")
+                raise NotFoundError(
+                    "There is no such book. Give the number of a book; it is in the address of its page."
+                )
             book = form.cleaned_data["book"]
-        decided = decide_match(copy=copy, book=book, user=request.user, now=timezone.now())  # type: ignore[arg-type]
+        decided = decide_match(copy=copy, book=book, user=who(request), now=timezone.now())
         return f"{copy} is “{decided.book}” from now on; it is not asked again."
 
 
@@ -318,5 +362,3 @@ class ShelfChangeAdmin(RecordAdmin):
     @admin.display(description="copy")
     def copy_link(self, change: ShelfChange) -> str:
         return link(change.copy)
-
-

@@ -1,0 +1,1 @@
+"""The library's part of the API: a file per resource."""

@@ -28,7 +28,12 @@ MONONYMS = word_set(
     """
     anonymous homer sophocles plato aristotle euripides aeschylus aristophanes virgil ovid horace seneca cicero plutarch
     herodotus thucydides xenophon epictetus lucretius voltaire moliere stendhal colette herge saki confucius avicenna
-    dante petrarch boccaccio novalis laozi patanjali valmiki kalidasa rumi hafiz clamp
+    dante petrarch boccaccio novalis laozi patanjali valmiki kalidasa rumi hafiz clamp aesop sappho hesiod pindar
+    menander lucian polybius demosthenes longinus tacitus livy juvenal martial catullus plautus apuleius boethius
+    quintilian josephus plotinus erasmus paracelsus nostradamus avicenna averroes maimonides rashi mencius zhuangzi
+    liezi basho issa hokusai kabir mirabai saadi hafez attar ferdowsi firdausi shantideva nagarjuna multatuli ouida
+    alain gyp nadar lecorbusier christo banksy moebius peyo quino sempe zep avi bono sting madonna cher moby osho
+    starhawk xinran trevanian vercors nessmuk
     """
 )
 # Dropped from keys: they do not tell persons apart.
@@ -39,7 +44,7 @@ HONORIFICS = word_set(
 )
 SUFFIXES = word_set(
     """
-    jr sr ii iii iv v vi phd md dds esq ma mba dphil obe cbe mbe kbe frs
+    jr sr ii iii iv v vi fils pere phd md dds esq ma mba dphil obe cbe mbe kbe frs
     """
 )
 DEGREES = word_set(

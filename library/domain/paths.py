@@ -30,11 +30,16 @@ from library.domain.path_words import (
 from library.domain.people import looks_like_person, parse_people, person_key, same_person
 from library.domain.positions import parse_positions
 from library.domain.text import compact, fold, straighten
-from library.domain.title_parsing import parse_place, parse_title
+from library.domain.title_parsing import Place, parse_place, parse_title
 from library.domain.title_words import NOISE_GROUP, NOISE_TAIL
 from library.domain.works import series_key
 
-_CAMEL = re.compile(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[a-z])(?=\d)|(?<=[a-np-z])(?=of[A-Z])")
+_CAMEL = re.compile(r"(?<=[a-z\d])(?<!Mc)(?<!Mac)(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[a-z])(?=\d)")
+# "WhisperfromtheFen": small words that hardly any word ends in.
+_GLUED_WORDS = re.compile(
+    r"(?<=[a-z]{2})(?<!o)(of|for|from|with|in|on|at|to|by|and)(the)(?=[A-Z])|"
+    r"(?<=[a-z]{2})(?<!o)(of|for|from|with)(?=[A-Z])"
+)
 _GROUP_START = re.compile(r"^\s*[(\[]([^()\[\]]+)[)\]]\s*(?:-\s*)?(?=\S)")
 _GROUP_END = re.compile(r"\s*[(\[]([^()\[\]]*)[)\]]\s*$")
 _SERIES_WORD = re.compile(r"\s*(?:[\[(]series[\])]|\bseries\b|\bnovels\b|\bbooks\b|\bcollection\b)\s*$", re.IGNORECASE)
@@ -90,6 +95,12 @@ def _is_media(name: str) -> bool:
     return _without_extension(name) != name
 
 
+def _is_book_of(series: str, stem: str) -> bool:
+    """`Tideland 2 - Saltmarsh` in the folder Tideland is a book of that series, not a chapter of a book Tideland."""
+    match = re.match(rf"^{re.escape(series)}\s+#?\d{{1,3}}(?:\.\d+)?\s+-\s+(\D.*)$", stem, re.IGNORECASE)
+    return match is not None and not re.match(r"(?:chapter|part|track|dis[ck]|cd|section)\b", match[1], re.IGNORECASE)
+
+
 def _book_parts(path: str) -> list[str]:
     """The components that matter: no mount points above, no discs or media files below a book's folder."""
     parts = _components(path)
@@ -100,7 +111,11 @@ def _book_parts(path: str) -> list[str]:
         stem = _without_extension(parts[-1])
         own = fold(re.sub(r"[\[({].*?[\])}]", " ", parts[-2]))
         # A file named after its folder adds nothing; else the folder is the author's or the series'.
-        if fuzz.partial_ratio(own, fold(stem)) >= 80 or len(parts) > 3 or parse_place(parts[-2]) is not None:
+        if (
+            (fuzz.partial_ratio(own, fold(stem)) >= 80 and not _is_book_of(parts[-2], stem))
+            or len(parts) > 3
+            or parse_place(parts[-2]) is not None
+        ):
             parts = parts[:-1]
     if parts:
         parts[-1] = _without_extension(parts[-1])
@@ -122,7 +137,10 @@ def _uncamel(text: str) -> str:
     """`TheFractalPrince` as words; text that has spaces is left alone."""
 
     def part(word: str) -> str:
-        return _CAMEL.sub(" ", word) if re.search(r"[a-z]{2}[A-Z][a-z]", word) and not _SCOTTISH.match(word) else word
+        if not re.search(r"[a-z]{2}[A-Z][a-z]", word) or _SCOTTISH.match(word):
+            return word
+        parted = _GLUED_WORDS.sub(lambda m: " ".join(("", *(g for g in m.groups() if g), "")), word)
+        return re.sub(r"\s+", " ", _CAMEL.sub(" ", parted))
 
     return " ".join(part(word) for word in text.split(" "))
 
@@ -199,6 +217,23 @@ def _take_author(folder: _Folder, authors: tuple[str, ...]) -> None:
                 folder.text = folder.text[match.end() :]
 
 
+def _place_of(text: str, series: str) -> Place | None:
+    """The place that a piece of a folder's name is; with the known series a bare number is sure (`Fen World 5`)."""
+    match = re.match(r"^(.*\D)\s+#?(\d{1,3}(?:\.\d{1,2})?)$", text)
+    if series and match and series_key(match[1]) == series_key(series):
+        return Place(series, parse_positions(match[2]))
+    return parse_place(text, bare_number=True)
+
+
+def _take_series_tail(folder: _Folder, series: str) -> None:
+    """Rule: "Saltmarsh - Tideland 2" under Tideland: the place may also stand behind the title."""
+    pieces = _DASH.split(folder.text)
+    place = _place_of(pieces[-1], series) if len(pieces) > 1 and series else None
+    if place and place.positions and series_key(place.series) == series_key(series):
+        folder.position = folder.position or place.positions.label
+        folder.text = " - ".join(pieces[:-1])
+
+
 def _take_series_head(folder: _Folder, series: str) -> None:
     """Rule: "Cosmere 14 - Mistborn 6 - Title", "The Tide Cycle - 02 - Title": places before the title are taken."""
     while True:
@@ -206,7 +241,12 @@ def _take_series_head(folder: _Folder, series: str) -> None:
         if len(pieces) < 2:
             return
         head = pieces[0]
-        place = parse_place(head, bare_number=True)
+        place = _place_of(head, series)
+        if place is None and len(pieces) > 2 and not series and (only := ONLY_PLACE.match(pieces[1])):
+            # "Tideland - 02 - Saltmarsh" and "Tideland - Book 2 - Saltmarsh"
+            folder.series, folder.position = folder.series or head, folder.position or parse_positions(only[1]).label
+            folder.text = " - ".join(pieces[2:])
+            continue
         known = bool(series) and (series_key(head) == series_key(series) or fold(head) in fold(series))
         if place and place.series and place.positions:
             folder.series, folder.position = folder.series or place.series, folder.position or place.positions.label
@@ -264,6 +304,7 @@ def _read_folder(text: str, authors: tuple[str, ...], series: str, *, loose: boo
     _take_author(folder, authors)
     _take_place(folder, in_series=bool(series), loose=loose)
     _take_series_head(folder, series)
+    _take_series_tail(folder, series)
     _take_place(folder, in_series=bool(series or folder.series), loose=loose)
     _take_groups(folder, series or folder.series)
     folder.text = folder.text.strip(" -_,") or text
@@ -276,6 +317,12 @@ def _unglue(title: str) -> str:
     return pieces[0] if " " not in title and all(p[:1].isupper() for p in pieces) else title
 
 
+def _opens_with_place(text: str) -> bool:
+    match = _GROUP_START.match(text)
+    place = parse_place(match[1], bare_number=True) if match else None
+    return place is not None and bool(place.series)
+
+
 def _single(name: str) -> ParsedPath:
     """One folder with no parents: `Author - Title`, `Author - Series 03 - Title`, `AuthorName-TitleName`, `Title`."""
     folder = _Folder(name)
@@ -285,7 +332,11 @@ def _single(name: str) -> ParsedPath:
     pieces = [glued[1], _unglue(glued[2])] if glued else _DASH.split(text, maxsplit=1)
     authors: tuple[str, ...] = ()
     rest = text
-    if len(pieces) == 2 and not ONLY_PLACE.match(pieces[0]) and parse_place(pieces[0]) is None:
+    if len(pieces) == 2 and _GROUP_START.match(text) and _opens_with_place(text):
+        # "(Tideland 02) Saltmarsh - Paul Ash": who begins with the place ends with the author.
+        head, _, tail = text.rpartition(" - ")
+        authors, rest = parse_people(tail), head
+    elif len(pieces) == 2 and not ONLY_PLACE.match(pieces[0]) and parse_place(pieces[0]) is None:
         authors, rest = parse_people(_uncamel(pieces[0])), _uncamel(pieces[1])
     elif match_by := re.match(r"^(.+)\s+by\s+([A-Z][\w.'-]+(?:\s+[A-Z][\w.'-]+){1,3})$", text):
         authors, rest = parse_people(match_by[2]), match_by[1]

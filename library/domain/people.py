@@ -107,6 +107,14 @@ def _is_turned_pair(a: str, b: str) -> bool:
     first, second = a.split(), b.split()
     if len(second) > 1 and fold(second[-1]) in PARTICLES:
         return True
+    if fold(second[0]) == "the" and len(second) > 1:
+        return False  # "Vega, The Tide": a name with an article is a whole one
+    if len(first) > 1 and compact(first[0]) in STANDING_TITLES - {"st", "saint"}:
+        return False  # "Marquis de Thorn, Paul Ash": a title stands before whole names
+    if len(second) == 2 and compact(second[0]) in {"sir", "dame"}:
+        return True  # "Conyers Thorn, Sir Aubrey"
+    if len(first) > 2 and fold(first[0]) not in PARTICLES and len(second) > 1 and _is_full_name(second):
+        return False  # "Lothar von Arnheim, Emily Oakes"
     if compact(a) in MONONYMS and len(second) > 1 and _is_given(second[0]):
         return False
     if compact(b) in STANDING_TITLES or _is_surname(a):
@@ -119,9 +127,14 @@ def _is_turned_pair(a: str, b: str) -> bool:
     return len(second) == 1 or _is_initial(second[-1]) or all(_is_given(word) for word in second)
 
 
+def _is_full_name(parts: list[str]) -> bool:
+    """Whether the words go from a given name to a family name."""
+    return _is_given(parts[0]) and not _is_given(parts[-1]) and fold(parts[-1]) not in PARTICLES
+
+
 def _is_epithet(piece: str) -> bool:
     """`the Apostle`: what tells bearers of a single name apart, not another person."""
-    words = piece.casefold().split()
+    words = piece.split()
     return words[0] == "the" and len(words) in (2, 3) and not _is_organisation(piece)
 
 

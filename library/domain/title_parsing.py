@@ -36,6 +36,10 @@ _N_OF_M = re.compile(r"^(\d{1,2})\s*(?:of|/)\s*(\d{1,2})$", re.IGNORECASE)
 _PART_TAIL = re.compile(
     rf"(?:\s*[,:;-]\s*|\s+)(?:part|pt)\.?\s+({NUMBER})(?:\s*(?:of|/)\s*({NUMBER}))?\s*$", re.IGNORECASE
 )
+# "Saltmarsh: Part 1 Ebb and Flow", "Saltmarsh, Part 1: Ebb and Flow"
+_PART_INSIDE = re.compile(
+    rf"\s*[,:;-]\s*(?:part|pt)\.?\s+({NUMBER})(?:\s*(?:of|/)\s*({NUMBER}))?(?=\s*[:;]\s|\s+-\s|\s+[A-Z])", re.IGNORECASE
+)
 _HASH = re.compile(rf"^(.*?)[\s,.:;-]*#\s*({_DIGIT_RANGE}|{NUMBER})\s*$", re.IGNORECASE)
 _LABELLED = re.compile(rf"^(.*?)(?:[\s,:;-]+|\.\s+)({LABEL})\b\.?\s*#?\s*({_RANGE})(?:\s+of\s+\d+)?\s*$", re.IGNORECASE)
 _ONLY_LABELLED = re.compile(rf"^({LABEL})\b\.?\s*#?\s*({_RANGE})(?:\s+of\s+\d+)?\s*$", re.IGNORECASE)
@@ -50,6 +54,7 @@ _FROM_SERIES = re.compile(
     r"^(?:an?\s+)?(?:novels?|novellas?|short stor(?:y|ies)|stor(?:y|ies)|tales?)\s+(?:from|in)\s+(?=the\s)",
     re.IGNORECASE,
 )
+_VOLUME_TAIL = re.compile(rf"\bvol(?:\.|ume)?\s*#?\s*{_DIGIT_RANGE}$", re.IGNORECASE)
 _BARE_NUMBER = re.compile(rf"^(.*\D)\s+({_DIGITS}(?:\s*-\s*{_DIGITS})?)\s*$")
 _ROMAN_NUMBER = re.compile(r"^(.*\S\s\S.*)\s+([IVX]{1,5})$")
 _COLLECTIVE = re.compile(
@@ -61,7 +66,7 @@ _NUMBERED_THINGS = word_set(
     apollo area article war room route flight chapter act scene number no channel district psalm section level day days
     hour hours platform apartment top of the and in at for to under over on plan class unit ward block cell bus
     train team formula code agent studio highway catch summer season seasons version size age about than by from
-    with lot season league king kings pope henry richard louis edward george world terminal stage step phase sector
+    with part parts pt lot season league king kings pope henry richard louis edward george world terminal stage step phase sector
     gate january february march april may june july august september october november december pieces years
     """
 )
@@ -115,7 +120,8 @@ def without_part(title: str) -> str:
 def _tidy_series(name: str) -> str:
     name = name.strip(" ,;:-([{\"'") if name.strip(" ,;:-") else ""
     name = _NOVEL_OF.sub("", name).removeprefix("the ")
-    return name if fold(name) and not set(fold(name).split()) <= GENERIC_SERIES else ""
+    said = [word for word in fold(name).split() if not word.isdigit()] or fold(name).split()
+    return name if said and not set(said) <= GENERIC_SERIES else ""
 
 
 def parse_place(text: str, *, bare_number: bool = False) -> Place | None:
@@ -174,7 +180,8 @@ def _take_group(reading: _Reading, content: str, *, trailing: bool) -> bool:
     # A second series after the first one's number: "Tideland, #3; The Wide Shore, #11".
     places = [parse_place(piece, bare_number=not reading.has_series) for piece in pieces]
     if places[0] is not None and (places[0].series or trailing):
-        reading.places += tuple(place for place in places if place is not None)
+        # Brackets are taken from the end, but the first of several names the series that matters most.
+        reading.places = (*(place for place in places if place is not None), *reading.places)
         return True
     if trailing and " / " in content:
         reading.contents = content
@@ -211,7 +218,8 @@ def _take_noise_tail(reading: _Reading) -> None:
 
 def _take_part_tail(reading: _Reading) -> None:
     """Rule: "Title, Part 2" is a part of Title; the words stay in the title, which is the name of that part."""
-    if reading.part is None and (match := _PART_TAIL.search(reading.text)) and match.start() > 0:
+    match = _PART_TAIL.search(reading.text) or _PART_INSIDE.search(reading.text)
+    if reading.part is None and match and match.start() > 0:
         part = _part(match[1], match[2])
         if part is not None:
             reading.part = part
@@ -237,6 +245,9 @@ def _take_series_tail(reading: _Reading) -> None:
         if separator == ": " and "#" in tail and not re.search(r"[,:]\s*#", tail):
             continue  # "Nightjar: The Lost Year #1" is issue 1 of the whole
         if place is None or (separator in (", ", ". ") and not _OF_SERIES.match(tail.strip())):
+            continue
+        if place.series and separator == ": " and _VOLUME_TAIL.search(tail):
+            # "Herons: A Life Afloat, Vol. 4": volumes are counted under the whole name, books under the series'.
             continue
         if place.series:
             reading.text, reading.places = head, (*reading.places, place)
@@ -297,7 +308,7 @@ def _number_means_place(name: str, number: str) -> bool:
     if not _may_be_numbered(name) or re.search(r"[,\d]$", name):
         return False
     value = parse_number(number)
-    if value is None or not 0 < value <= 40:
+    if value is None or not 0 < value <= 40 or number.endswith(".0"):  # "Life 3.0" is a version
         return False
     return number.startswith("0") or len(words) >= 2 or value <= 9
 

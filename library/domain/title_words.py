@@ -8,13 +8,13 @@ from library.domain.text import word_set
 UNABRIDGED = re.compile(r"\bunabridged\b|\bungek[üu]rzt\w*|\bint[ée]gral\w*\b|\bcompleto e integral\b", re.IGNORECASE)
 ABRIDGED = re.compile(r"(?<!un)\babridged\b|(?<!un)\bgek[üu]rzt\w*|\babr[ée]g[ée]\w*\b", re.IGNORECASE)
 DRAMATISED = re.compile(
-    r"\bdramati[sz](?:ed|ation)\b|\b(?:audio|radio)\s*(?:drama|play)\b|\bgraphic\s?audio\b|\bh[öo]rspiel\b|"
+    r"\bdramati[sz](?:ed|ation)\b|\b(?:audio|radio)\s*(?:drama|play)\b|\bgraphic\s?audio\b|\bh(?:[öo]|oe)rspiel\b|"
     r"\bfull[- ]cast\b"
     r"|\bbbc radio\b|\bbbc drama\b|\bradio drama\b",
     re.IGNORECASE,
 )
 _NOISE_WORDS = (
-    r"un?abridged|abridged|unabr|audio ?book|h[öo]rbuch|livre audio|audiolibro|audio(?: edition| download|"
+    r"un?abridged|abridged|unabr|audio ?book|h(?:[öo]|oe)rbuch|livre audio|audiolibro|audio(?: edition| download|"
     r" cd)?|mp3(?: cd)?|m4b|m4a|flac|"
     r"retail|e-?book|epub|kindle(?: edition)?|paperback|hardcover|light novels?|novel|a novel|novella|"
     r"librivox|dramati[sz]ed(?: adaptation)?|audio drama|full[- ]cast(?: edition| recording)?|graphic ?audio|"
@@ -33,7 +33,7 @@ NOISE_GROUP = re.compile(
     re.IGNORECASE,
 )
 NOISE_TAIL = re.compile(
-    r"(?:\s+-\s+|\s*[,:;]\s*|\s+)(?:un?abridged|audio ?book|h[öo]rbuch|ungek[üu]rzt\w*|complete and unabridged)\s*$"
+    r"(?:\s+-\s+|\s*[,:;]\s*|\s+)(?:un?abridged|audio ?book|h(?:[öo]|oe)rbuch|ungek[üu]rzt\w*|complete and unabridged)\s*$"
     r"|\s+-\s+(?:light novels?|a novel|novel|(?:the )?audio ?book|audio edition|un?abridged|"
     r"dramati[sz]ed(?: adaptation)?)\s*$"
     r"|\s*[,:]?\s+version\s+\d{1,2}\s*$",
@@ -43,7 +43,8 @@ EDITION_TAIL = re.compile(
     r"[\s,:-]+(?:the\s+)?(?:special\s+|deluxe\s+)?(?:\d{1,3}(?:st|nd|rd|th)|(?:(?:\d{1,3}(?:st|nd|rd|th)|tenth|twentieth|twenty-fifth|"
     r"thirtieth|fiftieth|hundredth|golden|silver)\s+)?(?:anniversary(?:\s+(?:special|deluxe|collector'?s))?|special|deluxe|collector'?s|definitive|revised|updated|expanded|enhanced|"
     r"author'?s preferred|author'?s definitive|uncut|movie tie-in|international|"
-    r"illustrated|annotated|centenary|centennial|amazonclassics|young readers?'?))\s+(?:edition|version|text)\s*$",
+    r"illustrated|annotated|centenary|centennial|amazonclassics|young readers?'?))\s+(?:edition|version|text)\s*$"
+    r"|(?:,|:|\s-)\s+(?:the\s+)?(?:[\w'.-]+\s+){1,4}edition\s*$",
     re.IGNORECASE,
 )
 # "A Novel", "A LitRPG Adventure": says what sort of book it is; nothing of the title is lost without it.
@@ -61,16 +62,16 @@ DESCRIPTOR = re.compile(
 GENERIC_SERIES = word_set(
     """
     book books volume volumes vol part parts series novel novels trilogy chapter the a an edition collection
-    complete stories audiobook light
+    complete stories audiobook light comic comics graphic manga issue season
     """
 )
 # A subtitle that makes another work of the title before it.
 DERIVED = re.compile(
-    r"\b(?:the (?:stage )?play|playscript|screenplay|script|the musical|graphic novel|manga|comic book|"
-    r"comics?|colou?ring book|"
+    r"\b(?:the (?:stage )?play|playscript|screenplay|script|the musical|graphic (?:novel|history|adaptation|edition)|manga|comic book|"
+    r"comics|colou?ring book|"
     r"companion|study guide|summary|analysis|sparknotes|cliffs?notes|workbook|journal|book of days|"
     r"box(?:ed)? set|boxset|omnibus|"
-    r"the movie|official guide|unofficial|visual guide|storybook|sampler|excerpt|preview|teacher'?s guide|"
+    r"the movie(?=\W*$)|official guide|unofficial|visual guide|storybook|sampler|excerpt|preview|teacher'?s guide|"
     r"reader'?s guide|soundtrack|calendar|quiz|trivia|(?:complete|entire) (?:series|trilogy|saga|collection)|"
     r"trilogy|collection set|books? \d+\s*-\s*\d+|volumes? \d+\s*-\s*\d+|with related readings|notebook|"
     r"activity book|cookbook|"

@@ -131,6 +131,15 @@ def _close(a: str, b: str) -> bool:
     )
 
 
+def _is_volume_of(bare: ParsedTitle, named: ParsedTitle) -> bool:
+    """`Herons, Vol. 1` and `Herons, Vol. 1: The Reed Bed`: the number alone, and the number with its title."""
+    return bare.number_in_title and _same_place(bare, named)
+
+
+def _same_place(a: ParsedTitle, b: ParsedTitle) -> bool:
+    return bool(a.positions) and a.positions == b.positions and same_series(a.series, b.series) and a.part == b.part
+
+
 def _volume_reason(a: _Face, b: _Face) -> str:
     """Why the numbers of two titles make them different works, or empty text."""
     first, second = a.parsed, b.parsed
@@ -138,6 +147,8 @@ def _volume_reason(a: _Face, b: _Face) -> str:
         number = [p.part.number if p.part else None for p in (first, second)]
         if None in number or number[0] != number[1]:
             return "One is a part of the other, or another part."
+    if _is_volume_of(first, second) or _is_volume_of(second, first):
+        return ""
     left = first.positions if first.number_in_title else None
     right = second.positions if second.number_in_title else None
     if left and right:
@@ -146,7 +157,9 @@ def _volume_reason(a: _Face, b: _Face) -> str:
     if left or right:
         if other.positions and not other.number_in_title:
             return "" if other.positions == numbered.positions else "The places in the series differ."
-        if numbered.position == "1" and re.search(r"\b(?:book|band)\b", (a if left else b).raw, re.IGNORECASE):
+        if numbered.position == "1" and re.search(
+            r"\b(?:book|band)\.?\s+(?:0*1|i|one|eins)\b", (a if left else b).raw, re.IGNORECASE
+        ):
             return ""
         return f"Only one names volume {numbered.position}."
     return ""
@@ -187,6 +200,8 @@ def judge_works(a: str, b: str, *, author: str = "") -> Judgement:
     left, right = _face(a, author), _face(b, author)
     if reason := _volume_reason(left, right):
         return Judgement(False, 0.97, (reason,))
+    if _is_volume_of(left.parsed, right.parsed) != _is_volume_of(right.parsed, left.parsed):
+        return Judgement(True, 0.85, ("Both name one volume of one series; one leaves out its title.",))
     if _places_differ(left.parsed, right.parsed):
         return Judgement(False, 0.95, ("They have different places in the same series.",))
     if _close(left.whole, right.whole):

@@ -13,6 +13,7 @@ from library.models.book import (
 from library.models.catalogue import CatalogueRecord, Correction, ProviderState, RecordKind, Setting
 from library.models.copy import Audiobookshelf, Copy, CopyFile, LibraryRoot, MatchState, RootKind, ShelfChange
 from library.models.gap import EntryClass, Gap, GapAnalysis, GapReason
+from library.models.merge import Merge, MergeKind
 from library.models.people import Author, AuthorAlias, CompletionStatus, Follow, Narrator
 from library.models.series import Exclusion, Series, SeriesAlias, SeriesEntry, Universe
 
@@ -39,6 +40,8 @@ __all__ = [
     "GapReason",
     "LibraryRoot",
     "MatchState",
+    "Merge",
+    "MergeKind",
     "Narrator",
     "ProviderState",
     "RecordKind",

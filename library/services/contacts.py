@@ -1,4 +1,4 @@
-"""Testing what the library asks: Audiobookshelf servers and catalogue providers. The answer is a sentence for people."""
+"""Testing what the library asks: Audiobookshelf servers and catalogue providers. The answer is a sentence."""
 
 import datetime
 

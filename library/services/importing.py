@@ -8,7 +8,6 @@ from config.errors import ExternalAPIError, NotFoundError, UnabridgedError
 from library.models import Copy, LibraryRoot
 from library.services.catalogue import refresh_catalogue
 from library.services.gaps import analyze_gaps
-from library.services.providers import EMBEDDED, enabled_providers
 from library.services.readers import open_reader
 from library.services.shelf import ShelfResult, read_root
 from scheduling.services.context import RunContext
@@ -16,16 +15,17 @@ from scheduling.services.context import RunContext
 
 def import_library(*, run: RunContext, root_ids: list[int] | None = None, dry_run: bool = False) -> dict[str, Any]:
     """Read the given roots, or all that are enabled. One root that fails does not stop the others."""
-    roots = LibraryRoot.objects.filter(is_enabled=True)
+    roots = LibraryRoot.objects.filter(is_enabled=True).order_by("pk")
     if root_ids is not None:
-        roots = LibraryRoot.objects.filter(pk__in=root_ids)
+        roots = LibraryRoot.objects.filter(pk__in=root_ids).order_by("pk")
     found = list(roots)
     if not found:
         raise NotFoundError(
             "There is no library to read. Add a folder or an Audiobookshelf server under Library roots, or with "
             "`manage.py import_library PATH`."
         )
-    results, faults = {}, []
+    results: dict[str, ShelfResult] = {}
+    faults: list[str] = []
     for root in found:
         try:
             results[root.name] = _read_one(root, run, dry_run)
@@ -57,7 +57,7 @@ def _read_one(root: LibraryRoot, run: RunContext, dry_run: bool) -> ShelfResult:
         root=root, reader=open_reader(root), run_id=run.run.pk, now=timezone.now(), dry_run=dry_run, report=report
     )
     run.processed = run.succeeded = base + result.seen
-    run.failed += len(result.problems)
+    run.failed += result.problem_count
     for problem in result.problems:
         run.log(f"{problem['path']}: {problem['message']}", level="warning", context=problem)
     return result
@@ -67,11 +67,10 @@ def _follow_up(run: RunContext) -> None:
     """Ask the local catalogue, which costs nothing, and recount; the other providers are asked by their own job."""
     run.report(message="Looking up series")
     now = timezone.now()
-    local = [provider for provider in enabled_providers(now=now) if provider.name == EMBEDDED]
-    if local:
-        refresh_catalogue(now=now, providers=local)
+    refresh_catalogue(now=now, local_only=True)
     run.report(message="Counting gaps")
     analyze_gaps(now=now)
+    run.check()
 
 
 def _plain(result: ShelfResult) -> dict[str, Any]:
@@ -87,10 +86,14 @@ def _summary(results: dict[str, ShelfResult], faults: list[str], dry_run: bool) 
         f"{sum(r.created for r in results.values())} new",
         f"{sum(r.updated for r in results.values())} changed",
     ]
+    if back := sum(r.returned for r in results.values()):
+        words.append(f"{back} back again")
     if lost := sum(r.became_missing for r in results.values()):
         words.append(f"{lost} missing")
     if review := Copy.objects.filter(match_state="review").count():
         words.append(f"{review} to review")
+    if moved := sum(r.moved for r in results.values()):
+        words.append(f"{moved} moved")
     if faults:
-        words.append(f"{len(faults)} libraries could not be read")
+        words.append(f"{len(faults)} {'library' if len(faults) == 1 else 'libraries'} could not be read")
     return ("Preview: " if dry_run else "") + ", ".join(words) + "."

@@ -5,77 +5,111 @@ A user's decision is never overridden. A doubtful case keeps its own book and is
 
 import datetime
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Q
-
+from library.domain.evidence import weigh
 from library.domain.facts import SeriesPlace
 from library.domain.languages import language_code
-from library.domain.matching import HeldFacts, Match, MatchIndex, WorkFacts
-from library.domain.positions import parse_positions
+from library.domain.matching import CERTAIN, HeldFacts, Match, MatchIndex, Outcome, WorkFacts
 from library.domain.titles import parse_title, title_key
 from library.models import (
     Book,
     BookAuthor,
     BookNarrator,
+    CatalogueRecord,
     Copy,
-    Follow,
     MatchState,
     RecordingIdentifier,
     SeriesEntry,
 )
 from library.services.completeness import score_completeness
-from library.services.resolving import chunks, find_authors, resolve_authors, resolve_narrators, resolve_series
-from library.services.settings import get_setting
-from library.services.text import sort_title
+from library.services.ownership import refresh_ownership, remove_orphans
+from library.services.placing import place_in_series, renew_books
+from library.services.resolving import chunks, find_authors, resolve_authors, resolve_narrators
+from library.services.text import read_title, sort_title, stems
+
+# What linking writes of a copy.
+LINK_FIELDS = (
+    "book", "recording", "match_state", "match_score", "match_reasons", "match_candidates", "matched_at",
+)  # fmt: skip
 
 
 @dataclass
 class LinkResult:
+    """`left`: the books that copies stood for before; `created`: those that were made for copies."""
+
     linked: int = 0
     books_created: int = 0
     for_review: int = 0
+    left: set[int] = field(default_factory=set)
 
 
-def link_copies(copies: Sequence[Copy], *, now: datetime.datetime) -> LinkResult:
-    """Give every copy its book. Set-based: a handful of queries whatever the number of copies."""
-    from library.services.shelf import refresh_ownership
+def link_copies(
+    copies: Sequence[Copy], *, now: datetime.datetime, renamed: Collection[int] = frozenset()
+) -> LinkResult:
+    """Give every copy its book, in memory: the caller saves `LINK_FIELDS`, then calls `place_copies`.
 
-    result = LinkResult()
-    open_copies = [copy for copy in copies if copy.match_state != MatchState.USER]
-    before = {copy.book_id for copy in copies if copy.book_id}
-    index = MatchIndex(_candidates(open_copies))
-    matches = {copy.pk: index.match(held_facts(copy)) for copy in open_copies}
+    Set-based: a handful of queries whatever the number of copies, which need not be saved yet. `renamed` are the ids of
+    copies whose title or authors read differently now: what they were linked to is weighed anew.
+    """
+    result = LinkResult(left={copy.book_id for copy in copies if copy.book_id})
+    open_copies = [copy for copy in copies if copy.match_state != MatchState.USER or copy.book_id is None]
+    candidates = Candidates(work_facts(candidate_ids(open_copies)))
+    linked_by_catalogue = _known_to_catalogue([copy.book_id for copy in open_copies if copy.pk in renamed])
     fresh: list[Copy] = []
     for copy in open_copies:
-        _apply_match(copy, matches[copy.pk], now)
+        _apply_match(copy, candidates.match(held_facts(copy)), now)
+        if copy.match_state == MatchState.NONE and copy.book_id in linked_by_catalogue and copy.pk in renamed:
+            copy.book = None
         if copy.match_state == MatchState.REVIEW:
             result.for_review += 1
         if copy.book_id is None:
             fresh.append(copy)
         else:
             result.linked += 1
-    result.books_created = _create_books(fresh, now)
-    Copy.objects.bulk_update(
-        open_copies,
-        ["book", "recording", "match_state", "match_score", "match_reasons", "match_candidates", "matched_at"],
-        batch_size=250,
-    )
-    _place_in_series(copies)
-    refresh_ownership(before | {copy.book_id for copy in copies if copy.book_id})
+    result.books_created = create_books(fresh)
     return result
+
+
+def place_copies(
+    copies: Sequence[Copy], linked: LinkResult, *, now: datetime.datetime, renewed: Sequence[Copy] = ()
+) -> None:
+    """What follows once the links are saved: places in series, ownership, and the books that nobody speaks for now.
+
+    `renewed` are copies that were read differently: the books that only they speak for follow them.
+    """
+    renew_books(renewed, now=now)
+    place_in_series([copy for copy in copies if copy.match_state != MatchState.USER], renewed=renewed)
+    mine = {copy.book_id for copy in copies if copy.book_id}
+    refresh_ownership(linked.left | mine)
+    remove_orphans(linked.left - mine, with_gaps=True)
+
+
+def relink(copies: Sequence[Copy], *, now: datetime.datetime) -> LinkResult:
+    """Link saved copies anew, and save."""
+    linked = link_copies(copies, now=now, renamed={copy.pk for copy in copies})
+    Copy.objects.bulk_update(copies, LINK_FIELDS, batch_size=250)
+    place_copies(copies, linked, now=now, renewed=copies)
+    return linked
+
+
+def _known_to_catalogue(book_ids: Iterable[int | None]) -> set[int]:
+    ids = [pk for pk in book_ids if pk]
+    rows = CatalogueRecord.objects.filter(book_id__in=ids).values_list("book_id", flat=True)
+    return {pk for pk in rows if pk is not None}
 
 
 def held_facts(copy: Copy) -> HeldFacts:
     """A copy as the matcher sees it."""
+    own = read_title(copy.title, copy.series)
     return HeldFacts(
-        title=copy.title,
+        title=own.title,
         authors=tuple(copy.authors),
         narrators=tuple(copy.narrators),
-        series=tuple(SeriesPlace(place["name"], place["position"]) for place in copy.series),
-        key=copy.pk,
+        series=tuple(SeriesPlace(place["name"], place["position"] or own.position) for place in copy.series),
+        key=copy.pk or 0,
         identifiers=frozenset((scheme, code) for scheme, code in (("asin", copy.asin), ("isbn", copy.isbn)) if code),
         language=language_code(copy.language),
         year=copy.published_year,
@@ -84,21 +118,51 @@ def held_facts(copy: Copy) -> HeldFacts:
     )
 
 
-def _candidates(copies: Sequence[Copy]) -> list[WorkFacts]:
-    """The books that could be meant: by the same authors, or with the same identifiers."""
-    author_ids = set(find_authors(name for copy in copies for name in copy.authors).values())
-    ids: set[int] = set()
-    for part in chunks(sorted(author_ids)):
-        ids.update(
-            BookAuthor.objects.filter(author_id__in=part)
-            .exclude(book__status="archived")
-            .values_list("book_id", flat=True)
-        )
+class Candidates:
+    """The works that something held could be, ready for matching."""
+
+    def __init__(self, works: Iterable[WorkFacts]) -> None:
+        listed = list(works)
+        self.index = MatchIndex(listed)
+        self.by_title: dict[str, list[WorkFacts]] = defaultdict(list)
+        for work in listed:
+            self.by_title[title_key(work.title)].append(work)
+
+    def match(self, held: HeldFacts) -> Match:
+        """The work that is meant. A whole title by the same author is as telling as a title can be, so that a title of
+        common words is no reason for doubt where only one such work is known."""
+        match = self.index.match(held)
+        equal = self.by_title.get(title_key(held.title), ())
+        if match.outcome != Outcome.REVIEW or len(equal) != 1 or equal[0].work_id != match.work_id:
+            return match
+        evidence = weigh(held, equal[0], rarity=1.0)
+        if evidence.score < CERTAIN or evidence.doubts:
+            return match
+        return Match(Outcome.CERTAIN, match.work_id, evidence.score, evidence.reasons, match.runner_up)
+
+
+def candidate_ids(copies: Sequence[Copy]) -> set[int]:
+    """The books that could be meant: by an author of the copies with a word of the title or a series in common, or with
+    the same identifiers. By author alone it would be too many: some have written a thousand."""
+    ids: set[int] = {copy.book_id for copy in copies if copy.book_id}
+    author_of = find_authors(name for copy in copies for name in copy.authors)
+    words: dict[int, set[str]] = defaultdict(set)
+    for copy in copies:
+        told = stems(copy.title, *(place["name"] for place in copy.series))
+        for author_id in {author_of[name] for name in copy.authors if name in author_of}:
+            words[author_id] |= told
+    for part in chunks(sorted(words)):
+        rows = BookAuthor.objects.filter(author_id__in=part).exclude(book__status="archived")
+        for book_id, author_id, title in rows.values_list("book_id", "author_id", "book__title").iterator():
+            told = stems(title)
+            if not told or not told.isdisjoint(words[author_id]):
+                ids.add(book_id)
     codes = sorted({code for copy in copies for code in (copy.asin, copy.isbn) if code})
     for some in chunks(codes):
         ids.update(RecordingIdentifier.objects.filter(value__in=some).values_list("recording__book_id", flat=True))
-        ids.update(Book.objects.filter(Q(asin__in=some) | Q(isbn__in=some)).values_list("pk", flat=True))
-    return work_facts(ids)
+        ids.update(Book.objects.filter(asin__in=some).values_list("pk", flat=True))
+        ids.update(Book.objects.filter(isbn__in=some).values_list("pk", flat=True))
+    return ids
 
 
 def work_facts(book_ids: Iterable[int]) -> list[WorkFacts]:
@@ -165,26 +229,19 @@ def _apply_match(copy: Copy, match: Match, now: datetime.datetime) -> None:
     copy.match_state = MatchState.NONE
 
 
-def _create_books(copies: Sequence[Copy], now: datetime.datetime) -> int:
-    """A book for each copy that has none; copies of the same author and title share one."""
+def create_books(copies: Sequence[Copy]) -> int:
+    """A book for each copy that has none; copies of the same author and title share one. Returns how many were made."""
     author_ids = resolve_authors(name for copy in copies for name in copy.authors)
     narrator_ids = resolve_narrators(name for copy in copies for name in copy.narrators)
-    shared: dict[tuple[object, ...], Book] = {}
-    people: dict[tuple[object, ...], Copy] = {}
-    keys: dict[int, tuple[object, ...]] = {}
+    shared: dict[tuple[object, ...], tuple[Book, Copy]] = {}
     for copy in copies:
-        parsed = parse_title(copy.title, author=copy.authors[0] if copy.authors else "")
-        title = parsed.title or copy.title
+        book = book_of(copy)
         ids = tuple(dict.fromkeys(author_ids[name] for name in copy.authors if name in author_ids))
-        key: tuple[object, ...] = (ids[:1] or copy.path, title_key(title) or copy.path, language_code(copy.language))
-        keys[copy.pk] = key
-        if key not in shared:
-            shared[key] = _book_of(copy, title)
-            people[key] = copy
-    Book.objects.bulk_create(shared.values(), batch_size=250)
+        key = (ids[:1] or copy.path, book.title_key or copy.path, book.language)
+        copy.book = shared.setdefault(key, (book, copy))[0]
+    Book.objects.bulk_create([book for book, _ in shared.values()], batch_size=250)
     links, voices = [], []
-    for key, book in shared.items():
-        copy = people[key]
+    for book, copy in shared.values():
         written = dict.fromkeys(author_ids[name] for name in copy.authors if name in author_ids)
         links += [BookAuthor(book=book, author_id=pk, order=n) for n, pk in enumerate(written)]
         read = dict.fromkeys(narrator_ids[name] for name in copy.narrators if name in narrator_ids)
@@ -192,11 +249,16 @@ def _create_books(copies: Sequence[Copy], now: datetime.datetime) -> int:
     BookAuthor.objects.bulk_create(links, batch_size=500)
     BookNarrator.objects.bulk_create(voices, batch_size=500)
     for copy in copies:
-        copy.book = shared[keys[copy.pk]]
+        copy.book_id = copy.book.pk if copy.book else None  # the book has an id only now
+    for copy in copies:
+        copy.book = copy.book  # takes up the id that the book has now
     return len(shared)
 
 
-def _book_of(copy: Copy, title: str) -> Book:
+def book_of(copy: Copy) -> Book:
+    """The book that a copy describes, not saved."""
+    own = read_title(copy.title, copy.series)
+    title = parse_title(own.title, author=copy.authors[0] if copy.authors else "").title or own.title
     book = Book(
         title=title[:500],
         subtitle=copy.subtitle,
@@ -216,45 +278,3 @@ def _book_of(copy: Copy, title: str) -> Book:
     )
     book.completeness = score_completeness(book, has_authors=bool(copy.authors), has_narrators=bool(copy.narrators))
     return book
-
-
-def _place_in_series(copies: Sequence[Copy]) -> None:
-    """What the copies say of their series, for books that no provider and no user has placed there."""
-    named = [copy for copy in copies if copy.book_id and copy.series]
-    if not named:
-        return
-    first_author = dict(
-        BookAuthor.objects.filter(book_id__in=[c.book_id for c in named], order=0).values_list("book_id", "author_id")
-    )
-    wanted = [(place["name"], first_author.get(copy.book_id or 0)) for copy in named for place in copy.series]
-    follow = Follow.ALL if get_setting("gaps.follow_owned_series") else Follow.NONE
-    series_ids = resolve_series(wanted, follow=follow)
-    existing = {
-        (entry.series_id, entry.book_id): entry
-        for entry in SeriesEntry.objects.filter(book_id__in=[copy.book_id for copy in named])
-    }
-    fresh: dict[tuple[int, int], SeriesEntry] = {}
-    changed = []
-    for copy in named:
-        for number, place in enumerate(copy.series):
-            series_id = series_ids.get((place["name"], first_author.get(copy.book_id or 0)))
-            if series_id is None or copy.book_id is None:
-                continue
-            entry = existing.get((series_id, copy.book_id)) or fresh.get((series_id, copy.book_id))
-            if entry is None:
-                entry = SeriesEntry(series_id=series_id, book_id=copy.book_id, is_primary=number == 0)
-                set_position(entry, place["position"])
-                fresh[series_id, copy.book_id] = entry
-            elif entry.pk and entry.source == "library" and not entry.is_locked and entry.label != place["position"]:
-                set_position(entry, place["position"])
-                changed.append(entry)
-    SeriesEntry.objects.bulk_create(fresh.values(), batch_size=500)
-    SeriesEntry.objects.bulk_update(changed, ["label", "positions", "position_first", "position_last"], batch_size=250)
-
-
-def set_position(entry: SeriesEntry, label: str) -> None:
-    """Write a label and the canonical set that it means."""
-    positions = parse_positions(label)
-    entry.label = label[:100]
-    entry.positions = positions.label[:200]
-    entry.position_first, entry.position_last = positions.first, positions.last

@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 from django.conf import settings
@@ -13,6 +14,8 @@ from config.errors import ExternalAPIError
 from library.clients.embedded import EmbeddedCatalogue
 from library.clients.providers import build_provider
 from library.domain.facts import CatalogueProvider
+from library.domain.people import person_key
+from library.domain.titles import series_key
 from library.models import ProviderState
 
 T = TypeVar("T")
@@ -40,6 +43,14 @@ class Asked:
     @property
     def name(self) -> str:
         return self.state.name
+
+    def may_be_asked(self, now: datetime.datetime) -> bool:
+        """Not while it is backing off, nor when its budget of the day is spent."""
+        state = self.state
+        if state.paused_until and state.paused_until > now:
+            return False
+        spent = state.calls_today if state.calls_date == now.date() else 0
+        return state.daily_budget is None or spent < state.daily_budget
 
     def ask(self, call: Callable[[CatalogueProvider], T], *, now: datetime.datetime) -> T:
         """Call the provider; its health, back-off and budget are kept. Raises what the client raises."""
@@ -70,15 +81,9 @@ def enabled_providers(*, now: datetime.datetime) -> Iterator[Asked]:
     """Those that may be asked now, the most trusted first."""
     ensure_providers()
     for state in ProviderState.objects.filter(is_enabled=True).order_by("-trust", "name"):
-        if state.paused_until and state.paused_until > now:
-            continue
-        if (
-            state.daily_budget is not None
-            and state.calls_date == now.date()
-            and state.calls_today >= state.daily_budget
-        ):
-            continue
-        yield Asked(state, open_provider(state))
+        asked = Asked(state, open_provider(state))
+        if asked.may_be_asked(now):
+            yield asked
 
 
 def open_provider(state: ProviderState) -> CatalogueProvider:
@@ -108,12 +113,35 @@ def embedded_catalogue() -> EmbeddedCatalogue:
     return _EMBEDDED[0]
 
 
+def knows_series(provider: Asked, name: str) -> bool:
+    """False where a look at the names of the embedded catalogue is enough to know that asking it is in vain."""
+    if not isinstance(provider.client, EmbeddedCatalogue):
+        return True
+    return series_key(name) in _embedded_names(provider.client)
+
+
+@lru_cache(maxsize=4)
+def _embedded_names(catalogue: EmbeddedCatalogue) -> frozenset[str]:
+    return frozenset(series_key(name) for row in catalogue.iter_series() for name in (row.name, *row.aliases))
+
+
+@lru_cache(maxsize=4)
+def _embedded_authors(catalogue: EmbeddedCatalogue) -> frozenset[str]:
+    names = {name for book in catalogue.iter_books() for name in book.authors if book.series}
+    return frozenset(key for name in names if (key := person_key(name)))
+
+
+def known_author_keys(provider: Asked) -> frozenset[str]:
+    """The keys of the authors with a series in the embedded catalogue."""
+    return _embedded_authors(provider.client) if isinstance(provider.client, EmbeddedCatalogue) else frozenset()
+
+
 def record_success(state: ProviderState, *, now: datetime.datetime) -> None:
     _count(state, now)
     ProviderState.objects.filter(pk=state.pk).update(
         failure_level=step_down(state.failure_level), paused_until=None, last_ok_at=now
     )
-    state.failure_level = step_down(state.failure_level)
+    state.failure_level, state.paused_until = step_down(state.failure_level), None
 
 
 def record_failure(state: ProviderState, error: ExternalAPIError, *, now: datetime.datetime) -> None:
@@ -123,10 +151,12 @@ def record_failure(state: ProviderState, error: ExternalAPIError, *, now: dateti
     ProviderState.objects.filter(pk=state.pk).update(
         failure_level=level, paused_until=until, last_error=error.message[:500], last_error_at=now
     )
-    state.failure_level = level
+    state.failure_level, state.paused_until = level, until
 
 
 def _count(state: ProviderState, now: datetime.datetime) -> None:
+    """Other processes count too: the row is the truth, what this one knows is brought along."""
     rows = ProviderState.objects.filter(pk=state.pk)
     if not rows.filter(calls_date=now.date()).update(calls_today=F("calls_today") + 1):
         rows.update(calls_date=now.date(), calls_today=1)
+    state.calls_date, state.calls_today = rows.values_list("calls_date", "calls_today").get()

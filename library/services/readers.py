@@ -46,6 +46,9 @@ class AudiobookshelfSource:
         client = open_audiobookshelf(self.server)
         try:
             client.status()
+        except ExternalAPIError as error:
+            record_contact(self.server, error)
+            raise
         finally:
             client.close()
 

@@ -65,6 +65,7 @@ KNOWN: dict[str, Known] = {
     ),
     "import.recycle_days": Known(30, _number(1, 3650), "Days that replaced files are kept in the recycle bin."),
     "history.days": Known(30, _number(1, 3650), "Days that runs and their logs are kept."),
+    "backups.keep": Known(8, _number(1, 365), "How many backups are kept."),
     "metadata.completeness_threshold": Known(80, _number(0, 100), "Below this, a book counts as incomplete."),
     "features.metadata": Known(True, _flag, "Metadata is corrected from the providers."),
     "features.discovery": Known(False, _flag, "The most wanted titles of the enabled genres are looked for."),

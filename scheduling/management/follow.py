@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
+from django.utils import timezone
 from tqdm import tqdm
 
 from config.errors import UnabridgedError
@@ -27,7 +28,7 @@ def follow_run(command: BaseCommand, *, job: str, params: dict[str, Any] | None 
         execute_run(run.pk)
     except KeyboardInterrupt:
         Run.objects.filter(pk=run.pk, status=RunStatus.RUNNING).update(
-            status=RunStatus.CANCELLED, message="Interrupted at the keyboard."
+            status=RunStatus.CANCELLED, message="Interrupted at the keyboard.", finished_at=timezone.now()
         )
         raise CommandError("Interrupted. What was done stays done; run it again to go on.", returncode=130) from None
     finally:

@@ -14,7 +14,7 @@ from typing import Any
 from celery import current_app
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
@@ -27,9 +27,10 @@ from scheduling.services.registry import HANDLERS
 
 logger = logging.getLogger(__name__)
 EXECUTE_TASK = "scheduling.tasks.execute"  # by name: services do not know the tasks above them
-HEARTBEAT_SECONDS = 15
-SILENT_AFTER = datetime.timedelta(seconds=90)
+HEARTBEAT_SECONDS = 5
+SILENT_AFTER = datetime.timedelta(seconds=30)
 RESEND_AFTER = datetime.timedelta(seconds=60)
+RESEND_EVERY = datetime.timedelta(minutes=10)
 
 
 def request_run(
@@ -169,12 +170,14 @@ def recover_runs(*, now: datetime.datetime, all_running: bool = False) -> dict[s
     )
     waiting = Run.objects.filter(status=RunStatus.QUEUED)
     if not all_running:
-        waiting = waiting.filter(created_at__lt=now - RESEND_AFTER)
-    resent = 0
-    for run_id in waiting.order_by("created_at").values_list("pk", flat=True)[:100]:
+        # A run that waits behind others is not lost: its hint is sent again now and then, not at every sweep.
+        quiet = Q(heartbeat_at=None) | Q(heartbeat_at__lt=now - RESEND_EVERY)
+        waiting = waiting.filter(quiet, created_at__lt=now - RESEND_AFTER)
+    ids = list(waiting.order_by("created_at").values_list("pk", flat=True)[:100])
+    for run_id in ids:
         send_run(run_id)
-        resent += 1
-    return {"lost": lost, "resent": resent}
+    Run.objects.filter(pk__in=ids, status=RunStatus.QUEUED).update(heartbeat_at=now)
+    return {"lost": lost, "resent": len(ids)}
 
 
 def tally_failure(*, job: str, item_type: str, item_id: object, error: str, now: datetime.datetime) -> None:

@@ -1,0 +1,83 @@
+"""Where a book is filed, and under which names."""
+
+from pathlib import Path, PurePosixPath
+
+from acquisition.services.placing import FileMove, PlacingError
+from library.domain.facts import CopyFacts, FileKind, SeriesPlace
+from library.domain.file_names import safe_component
+from library.domain.naming import PRESETS, BookName, NamingTemplate, render_file
+from library.models import Book, LibraryRoot, SeriesEntry
+
+CARRIED = frozenset({FileKind.EBOOK, FileKind.IMAGE})
+COMPANIONS_AT_MOST = 200
+
+
+def import_root(book: Book) -> LibraryRoot:
+    """Where a book is filed: the root that is marked for it, else the one that holds its author."""
+    targets = LibraryRoot.objects.filter(is_enabled=True).exclude(path="")
+    marked = targets.filter(is_import_target=True).first()
+    near = targets.filter(copies__book__book_authors__author__in=book.authors.all()).first()
+    root = marked or near or targets.first()
+    if root is None:
+        raise PlacingError(
+            "There is no library root to file into. Add one, or give the Audiobookshelf root the local path of its "
+            "folder.",
+            code="no_root",
+        )
+    return root
+
+
+def template_of(root: LibraryRoot) -> NamingTemplate:
+    return PRESETS.get(root.naming_preset, PRESETS["audiobookshelf"])
+
+
+def book_name(book: Book, facts: CopyFacts | None = None) -> BookName:
+    """What the names of a book's folder and files are made of: the catalogue's word, filled from what came."""
+    entries = SeriesEntry.objects.filter(book=book).select_related("series").order_by("-is_primary", "pk")
+    narrators = tuple(book.narrators.order_by("book_narrators__order").values_list("name", flat=True))
+    return BookName(
+        title=book.title,
+        subtitle=book.subtitle,
+        authors=tuple(book.authors.order_by("book_authors__order").values_list("name", flat=True)),
+        narrators=narrators or (facts.narrators if facts else ()),
+        series=tuple(SeriesPlace(entry.series.name, entry.positions or entry.label) for entry in entries),
+        asin=book.asin,
+        isbn=book.isbn,
+        publisher=book.publisher,
+        published_year=book.published_year,
+        language=book.language,
+        description=book.description,
+        genres=tuple(book.genres),
+    )
+
+
+def free_folder(root: LibraryRoot, wanted: str) -> str:
+    """A folder beside what is to be replaced: nothing is overwritten, so a name that is taken gets a number."""
+    base = Path(root.path)
+    names = [wanted, *(f"{wanted} ({number})" for number in range(2, 100))]
+    return next((name for name in names if not (base / name).exists()), wanted)
+
+
+def moves_of(base: Path, facts: CopyFacts, book: Book, template: NamingTemplate) -> list[FileMove]:
+    """Audio files renamed in playing order; companions keep their names, numbered where two are alike."""
+    audio = facts.audio_files
+    name = book_name(book, facts)
+    moves, taken = [], {"metadata.json"}
+    for number, file in enumerate(audio, start=1):
+        suffix = PurePosixPath(file.path).suffix
+        target = render_file(name, suffix=suffix, part=number, part_count=len(audio), template=template)
+        moves.append(FileMove(str(base / file.path), target, file.size_bytes))
+        taken.add(target.casefold())
+    companions = [file for file in facts.files if file.kind in CARRIED]
+    for file in companions[:COMPANIONS_AT_MOST]:
+        target = _companion_name(PurePosixPath(file.path), taken)
+        taken.add(target.casefold())
+        moves.append(FileMove(str(base / file.path), target, file.size_bytes))
+    return moves
+
+
+def _companion_name(path: PurePosixPath, taken: set[str]) -> str:
+    safe = safe_component(path.name) or f"companion{path.suffix}"
+    stem, suffix = PurePosixPath(safe).stem, PurePosixPath(safe).suffix
+    names = (safe, *(f"{stem} ({number}){suffix}" for number in range(2, COMPANIONS_AT_MOST + 2)))
+    return next(name for name in names if name.casefold() not in taken)
