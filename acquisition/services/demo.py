@@ -19,7 +19,7 @@ NAME = "demo"
 PART_SECONDS = 1800
 # Series that are short to listen to, and the positions that the shelf does not have; all of them are at the source.
 SERIES = (
-    ("Raggedy Ann", "Johnny Gruelle", {"3"}),
+    ("Raggedy Ann", "Johnny Gruelle", {"2"}),
     ("Green Meadow", "Thornton W. Burgess", {"2", "4"}),
     ("Caspak", "Edgar Rice Burroughs", {"2", "3"}),
 )

@@ -28,7 +28,7 @@ def check_clients(now: datetime.datetime, healths: dict[str, ClientHealth], *, t
     if not rows:
         yield warning("clients", "No download client is set up. Add one under Download clients.")
     for row in rows:
-        if talk and not _rests(row, now):
+        if talk:
             probe = probe_client(row, now=now)
             if probe.health is not None:
                 healths[row.name] = probe.health

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Max, Min
+from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
 from acquisition.domain.health import Finding, error, notice, ok, warning
@@ -51,7 +52,7 @@ def check_database(now: datetime.datetime) -> Iterator[Finding]:
         with connection.cursor() as cursor:
             cursor.execute("SELECT clock_timestamp()")
             theirs = cursor.fetchone()[0]
-        if abs(theirs - now) > SKEW:
+        if abs(theirs - timezone.now()) > SKEW:
             yield warning("clock", "The database's clock differs from this machine's. Let both keep time by NTP.")
 
 

@@ -38,6 +38,8 @@ def open_indexer(indexer: Indexer) -> IndexerClient:
         values["archive_url"] = indexer.url or settings.ARCHIVE_URL
         values["librivox_url"] = indexer.settings.get("librivox_url") or indexer.url or settings.LIBRIVOX_URL
     if indexer.kind == IndexerKind.MYANONAMOUSE:
+        # The tracker replaces the cookie at any answer and forgets the old one: the row in memory may be out of date.
+        values["cookie"] = Indexer.objects.filter(pk=indexer.pk).values_list("api_key", flat=True).first() or ""
         values["on_cookie"] = lambda value: Indexer.objects.filter(pk=indexer.pk).update(api_key=value)
     return _built(indexer.name, lambda: build_indexer(REGISTERED.get(indexer.kind, indexer.kind), values))
 

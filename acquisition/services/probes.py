@@ -72,19 +72,29 @@ class _Trial:
 
 
 def probe_client(row: DownloadClient, *, now: datetime.datetime) -> Probe:
+    """Also asks a client that is backing off, since it is the user's own: an answer ends its rest at once, and another
+    failure does not make the rest longer."""
     trial = _Trial(now)
+    rests = bool(row.paused_until and row.paused_until > now)
+
+    def call(question: Callable[[], Any]) -> Any:
+        return question() if rests else ask(row, question, now=now)
+
     try:
         health: ClientHealth = trial.run(
-            "connection", lambda: ask(row, lambda: open_client(row).check(), now=now), lambda h: f"Version {h.version}."
+            "connection", lambda: call(lambda: open_client(row).check()), lambda h: f"Version {h.version}."
         )
         trial.run(
             "list",
-            lambda: ask(row, lambda: open_client(row).list(tag="unabridged-probe"), now=now),
+            lambda: call(lambda: open_client(row).list(tag="unabridged-probe")),
             lambda rows: "Downloads can be listed.",
         )
     except UnabridgedError as error:
         return _remember(row.name, trial.bad(error))
-    DownloadClient.objects.filter(pk=row.pk).update(version=health.version[:60], last_error="")
+    well: dict[str, Any] = {"version": health.version[:60], "last_error": "", "last_ok_at": now}
+    if rests:
+        well |= {"paused_until": None, "failure_level": 0}
+    DownloadClient.objects.filter(pk=row.pk).update(**well)
     return _remember(row.name, trial.good(version=health.version, warnings=tuple(health.warnings), health=health))
 
 

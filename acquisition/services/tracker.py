@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from acquisition.clients.registry import build_indexer
 from acquisition.domain.facts import OfferedRelease, SearchQuery
 from acquisition.domain.health import Finding, notice, ok, warning
 from acquisition.domain.ratio import GuardState, judge_freeleech, judge_ratio
 from acquisition.models import Indexer, IndexerKind
 from acquisition.services.notifications import queue_fact
-from acquisition.services.ports import ask, spend_query, trusted_hosts
+from acquisition.services.ports import ask, open_indexer, spend_query
 from config.errors import ExternalAPIError, UnabridgedError
 from library.services.states import read_state, write_state
 
@@ -67,16 +66,8 @@ def tracker_indexer() -> Indexer | None:
 
 
 def open_tracker(indexer: Indexer) -> TrackerClient:
-    """The client of a tracker; the session cookie that it hands out anew is kept at once."""
-    values = {
-        "name": indexer.name,
-        "url": indexer.url,
-        "cookie": indexer.api_key,
-        "trusted_hosts": trusted_hosts(),
-        "on_cookie": lambda value: Indexer.objects.filter(pk=indexer.pk).update(api_key=value),
-        **indexer.settings,
-    }
-    client: Any = build_indexer(indexer.kind, values)
+    """The client of a tracker, with its newest session cookie."""
+    client: Any = open_indexer(indexer)
     if not hasattr(client, "account"):
         raise UnabridgedError(f"{indexer.name} gives no figures of an account.", code="indexer_error")
     return client  # type: ignore[no-any-return]
@@ -91,12 +82,15 @@ def read_account(*, now: datetime.datetime, force: bool = False, opener: OpenTra
     kept = _kept(indexer)
     if not force and kept.get("asked_at") and now - datetime.datetime.fromisoformat(kept["asked_at"]) < ASK_EVERY:
         return last_account()
+    if not force and indexer.paused_until and indexer.paused_until > now:
+        return last_account()
     try:
         account = ask(indexer, lambda: opener(indexer).account(), now=now)
     except ExternalAPIError as error:
         write_state(STATE, {**kept, "asked_at": now.isoformat(), "last_error": error.message})
         raise
     figures = {name: _plain(getattr(account, name, None)) for name in FIGURES}
+    _tell_class(indexer, figures["member_class"])
     guard, moved = judge_ratio(GuardState.from_mapping(kept.get("guard")), figures["ratio"], now=now)
     write_state(
         STATE,
@@ -118,6 +112,13 @@ def read_account(*, now: datetime.datetime, force: bool = False, opener: OpenTra
             now=now,
         )
     return last_account()
+
+
+def _tell_class(indexer: Indexer, member_class: str | None) -> None:
+    """The class decides which releases are free for the member, so the client of the indexer must know it."""
+    if member_class and indexer.settings.get("member_class") != member_class:
+        indexer.settings = {**indexer.settings, "member_class": member_class}
+        Indexer.objects.filter(pk=indexer.pk).update(settings=indexer.settings)
 
 
 def _kept(indexer: Indexer) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from config.admin_base import button, count_of
 from config.admin_site import site
 from config.errors import ConflictError
-from library.services.shelf import revert_reading
+from library.services.reverting import revert_reading
 from scheduling.admin import RunAdmin as PlainRunAdmin
 from scheduling.models import UNFINISHED, Run
 

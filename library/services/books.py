@@ -14,7 +14,7 @@ from library.domain.titles import title_key
 from library.models import Book, BookAuthor, BookStatus, Correction, FieldSource, Follow, SeriesEntry
 from library.services.book_fields import read_value, with_fields, write_fields
 from library.services.gaps import analyze_gaps
-from library.services.linking import set_position
+from library.services.placing import set_position
 from library.services.resolving import find_authors, resolve_series
 from library.services.settings import get_setting
 

@@ -14,7 +14,7 @@ from library.domain.facts import CatalogueBook
 from library.domain.text import fold
 from library.domain.titles import title_key
 from library.models import Author, Book, CatalogueRecord, RecordKind
-from library.services.catalogue import create_book, keep_recording
+from library.services.catalogue_rows import create_book, keep_recordings
 from library.services.offers import book_from_payload
 from library.services.providers import EMBEDDED, embedded_catalogue, enabled_providers
 from library.services.settings import get_setting
@@ -125,6 +125,6 @@ def accept_candidate(*, key: str, now: datetime.datetime) -> Book:
     for record in _known_books(now):
         if (record.provider, record.provider_id, record.region) == (row["provider"], row["provider_id"], row["region"]):
             book = create_book(record, now=now)
-            keep_recording(book, record, now=now)
+            keep_recordings([(book, record)], now=now)
             return book
     raise NotFoundError("The catalogue no longer has this title.", context={"resource": "candidate", "id": key[:100]})

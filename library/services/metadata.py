@@ -16,7 +16,7 @@ from config.errors import ConflictError, UnabridgedError
 from library.domain.corrections import Offer, Proposal, propose_changes, value_key
 from library.models import Book, CatalogueRecord, Correction
 from library.services.book_fields import note_source, read_fields, with_fields, write_fields
-from library.services.catalogue import keep_recording
+from library.services.catalogue_rows import keep_recordings
 from library.services.offers import Gathered, gather_offers, trusts
 from library.services.providers import Asked, enabled_providers
 from library.services.settings import get_setting
@@ -104,7 +104,7 @@ def _settle(
         applied = [proposal for proposal in result.proposals if proposal.is_applied]
         result.corrections = _apply(fresh, applied, now=now, user=user, run=run)
         for record in gathered.fetched:
-            keep_recording(fresh, record, now=now)
+            keep_recordings([(fresh, record)], now=now)
             CatalogueRecord.objects.filter(
                 provider=record.provider, provider_id=record.provider_id[:200], region=record.region[:5]
             ).update(vanished_count=0)

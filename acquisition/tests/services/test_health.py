@@ -151,6 +151,24 @@ def test_qbittorrent_its_path_and_its_share_action(installation: Path) -> None:
     assert client.last_error
 
 
+def test_a_client_that_comes_back_is_used_again_at_once() -> None:
+    with FakeQBittorrent() as server:
+        client = make_client(ClientKind.QBITTORRENT, url=server.url, username="admin", password="secret")
+        server.fault("500")
+        assert the("download_client").severity is Severity.ERROR
+        client.refresh_from_db()
+        level = client.failure_level
+        later = NOW + datetime.timedelta(seconds=1)
+        found("download_client", now=later)
+        client.refresh_from_db()
+        assert client.failure_level == level
+        assert client.paused_until is not None
+        server.heal()
+        assert {f.severity for f in found("download_client", now=later)} == {Severity.OK}
+    client.refresh_from_db()
+    assert (client.paused_until, client.failure_level) == (None, 0)
+
+
 def test_indexers_are_asked_by_the_doctor_only(indexer: FakeTorznab) -> None:
     found("indexer", talk="own")
     assert indexer.calls("/api") == []

@@ -101,6 +101,8 @@ def test_figures_have_their_moment_and_are_asked_for_seldom(indexer: Indexer) ->
     report = read_account(now=NOW, opener=tracker).as_dict()
     assert (report["status"], report["ratio"], report["as_of"]) == ("ok", 2.0, NOW.isoformat())
     assert report["wedges"] is None
+    indexer.refresh_from_db()
+    assert indexer.settings["member_class"] == "User"
     read_account(now=NOW + datetime.timedelta(minutes=5), opener=tracker)
     assert tracker.asked == 1
     read_account(now=NOW + datetime.timedelta(minutes=5), force=True, opener=tracker)

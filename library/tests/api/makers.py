@@ -19,7 +19,7 @@ from library.models import (
     SeriesEntry,
 )
 from library.services.gaps import analyze_gaps
-from library.services.linking import set_position
+from library.services.placing import set_position
 from library.services.text import sort_title
 
 NOW = datetime.datetime(2026, 11, 22, 12, 0, tzinfo=datetime.UTC)
