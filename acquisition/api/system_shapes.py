@@ -70,7 +70,7 @@ class MetadataQuality(Serializer[Any]):
     bands = BandCounts()
 
 
-class CompletionSummary(CompletionCounts):  # type: ignore[misc, valid-type]
+class CompletionFigures(CompletionCounts):  # type: ignore[misc, valid-type]
     """Of those with a book on the shelf."""
 
     average_completion = percent()
@@ -83,8 +83,8 @@ class CompletionSummary(CompletionCounts):  # type: ignore[misc, valid-type]
 class LibraryStatusSerializer(Serializer[Any]):
     as_of = serializers.DateTimeField()
     metadata = MetadataQuality()
-    series = CompletionSummary()
-    authors = CompletionSummary()
+    series = CompletionFigures()
+    authors = CompletionFigures()
 
 
 class SourceCounts(Serializer[Any]):
