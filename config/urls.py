@@ -8,6 +8,7 @@ from accounts.api.audit_logs import AuditViewSet
 from accounts.api.keys import KeyViewSet
 from accounts.api.sessions import EntryViewSet, SessionViewSet
 from accounts.api.users import UserViewSet
+from acquisition.api.backups import BackupsViewSet
 from acquisition.api.blocklist import BlocklistViewSet
 from acquisition.api.decisions import DecisionViewSet
 from acquisition.api.download_clients import DownloadClientViewSet
@@ -16,9 +17,12 @@ from acquisition.api.events import EventsViewSet
 from acquisition.api.gaps import GapAcquisitionViewSet
 from acquisition.api.imports import ImportViewSet
 from acquisition.api.indexers import IndexerViewSet
+from acquisition.api.integrations import IntegrationsViewSet
+from acquisition.api.notifications import NotificationsViewSet
 from acquisition.api.releases import ReleaseViewSet
 from acquisition.api.settings import SettingsViewSet
 from acquisition.api.system import FiguresViewSet, WorkViewSet
+from acquisition.api.tracker import TrackerViewSet
 from acquisition.api.wanted import WantedViewSet
 from config.admin_site import site
 from config.api.schema_views import DocsView, SchemaView
@@ -72,6 +76,10 @@ ACQUISITION = [
     ("system", FiguresViewSet),
     ("system", SettingsViewSet),
     ("system", WorkViewSet),
+    ("system", IntegrationsViewSet),
+    ("system", NotificationsViewSet),
+    ("system", TrackerViewSet),
+    ("system", BackupsViewSet),
 ]
 ROUTES = [*ACCOUNTS, *SCHEDULING, *LIBRARY, *ACQUISITION]
 

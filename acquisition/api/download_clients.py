@@ -57,6 +57,9 @@ class ClientInput(ServiceInput):
     def validate_path_mappings(self, rows: list[dict[str, str]]) -> list[dict[str, str]]:
         if len(rows) > 50:
             raise serializers.ValidationError("At most 50 mappings.")
+        # A partial update does not ask for the fields inside.
+        if not all(set(row) == {"remote", "local"} for row in rows):
+            raise serializers.ValidationError("Each mapping needs remote and local.")
         return [dict(row) for row in rows]
 
 

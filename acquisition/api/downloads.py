@@ -104,7 +104,7 @@ class ReleaseOfDownloadSerializer(serializers.ModelSerializer[Release]):
         return redact(release.info_url)
 
 
-class CheckSerializer(serializers.Serializer[Any]):
+class ImportCheckSerializer(serializers.Serializer[Any]):
     code = serializers.CharField()
     ok = serializers.BooleanField()
     message = serializers.CharField(allow_blank=True)
@@ -122,7 +122,7 @@ class ImportOfDownloadSerializer(serializers.ModelSerializer[ImportRecord]):
         )  # fmt: skip
         read_only_fields = fields
 
-    @extend_schema_field(CheckSerializer(many=True))
+    @extend_schema_field(ImportCheckSerializer(many=True))
     def get_checks(self, record: ImportRecord) -> Any:
         return [check_row(row) for row in record.checks]
 

@@ -11,7 +11,12 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from acquisition.api.downloads import CheckSerializer, DownloadDetailSerializer, DownloadFilters, DownloadSerializer
+from acquisition.api.downloads import (
+    DownloadDetailSerializer,
+    DownloadFilters,
+    DownloadSerializer,
+    ImportCheckSerializer,
+)
 from acquisition.api.releases import existing_book
 from acquisition.api.shapes import BookRefSerializer, book_ref, check_row
 from acquisition.domain.states import DownloadState
@@ -84,7 +89,7 @@ class ImportDetailSerializer(ImportSerializer):
     def get_files(self, record: ImportRecord) -> Any:
         return [{"target": str(f.get("target", "")), "size_bytes": int(f.get("size_bytes") or 0)} for f in record.files]
 
-    @extend_schema_field(CheckSerializer(many=True))
+    @extend_schema_field(ImportCheckSerializer(many=True))
     def get_checks(self, record: ImportRecord) -> Any:
         return [check_row(row) for row in record.checks]
 

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
@@ -50,7 +51,7 @@ class ServiceSerializer(serializers.ModelSerializer[Any]):
 
 class ServiceInput(StrictSerializer):
     name = serializers.CharField(max_length=100)
-    url = serializers.URLField(max_length=500, required=False, allow_blank=True)
+    url = serializers.CharField(max_length=500, required=False, allow_blank=True, help_text="http:// or https://")
     is_enabled = serializers.BooleanField(required=False)
     priority = serializers.IntegerField(min_value=1, max_value=50, required=False, help_text="1 is asked first.")
     seed_ratio = serializers.FloatField(min_value=0, max_value=1000, required=False, allow_null=True)
@@ -58,8 +59,14 @@ class ServiceInput(StrictSerializer):
     settings = SettingsField(required=False)
 
     def validate_url(self, text: str) -> str:
-        if text and not text.startswith(("http://", "https://")):
-            raise serializers.ValidationError("Must begin with http:// or https://.")
+        # Hosts of one word, as containers call each other, are good; DRF's own field refuses them.
+        try:
+            parts = urlsplit(text)
+            is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            is_good = False
+        if text and (not is_good or any(character.isspace() for character in text)):
+            raise serializers.ValidationError("Must be an address that begins with http:// or https://.")
         return text
 
     def validate_seed_ratio(self, value: float | None) -> float | None:

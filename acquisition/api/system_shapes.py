@@ -70,7 +70,7 @@ class MetadataQuality(Serializer[Any]):
     bands = BandCounts()
 
 
-class CompletionSummary(CompletionCounts):  # type: ignore[misc, valid-type]
+class CompletionFigures(CompletionCounts):  # type: ignore[misc, valid-type]
     """Of those with a book on the shelf."""
 
     average_completion = percent()
@@ -83,8 +83,8 @@ class CompletionSummary(CompletionCounts):  # type: ignore[misc, valid-type]
 class LibraryStatusSerializer(Serializer[Any]):
     as_of = serializers.DateTimeField()
     metadata = MetadataQuality()
-    series = CompletionSummary()
-    authors = CompletionSummary()
+    series = CompletionFigures()
+    authors = CompletionFigures()
 
 
 class SourceCounts(Serializer[Any]):
@@ -114,35 +114,31 @@ class DownloadStatsSerializer(DownloadCounts):
 
 
 class DiskSerializer(Serializer[Any]):
-    state = serializers.ChoiceField(choices=["ok", "not_configured", "unreachable", "too_large_to_measure"])
+    """The disk that holds a folder; null when it cannot be seen from here."""
+
     free_bytes = whole(null=True)
     total_bytes = whole(null=True)
 
 
 class RootStorage(DiskSerializer):
-    id = whole()
     name = serializers.CharField()
-    kind = serializers.CharField()
-    is_enabled = serializers.BooleanField()
     copies = whole()
     size_bytes = whole("Of the files that the last reading saw.")
-    read_at = moment()
+    is_import_target = serializers.BooleanField()
 
 
 class LibraryStorage(Serializer[Any]):
     size_bytes = whole()
     copies = whole()
-    measured_at = moment("When the root that was read longest ago was read.")
 
 
 class FolderStorage(DiskSerializer):
-    path = serializers.CharField()
-    size_bytes = whole("Measured now; null when the folder is too large or cannot be seen from here.", null=True)
+    client = serializers.CharField()
+    size_bytes = whole("Null when the folder is too large to measure or cannot be seen from here.", null=True)
 
 
 class DownloadStorage(Serializer[Any]):
     size_bytes = whole(null=True)
-    expected_bytes = whole("The full size of all that is under way.")
     folders = FolderStorage(many=True)
 
 
@@ -151,10 +147,17 @@ class DatabaseStorage(Serializer[Any]):
     size_bytes = whole(null=True)
 
 
+class BackupStorage(Serializer[Any]):
+    size_bytes = whole()
+
+
 class StorageSerializer(Serializer[Any]):
+    """As measured at `as_of`, at most a quarter of an hour ago."""
+
     as_of = serializers.DateTimeField()
     library = LibraryStorage()
     roots = RootStorage(many=True)
     downloads = DownloadStorage()
     database = DatabaseStorage()
-    data_folder = DiskSerializer()
+    backups = BackupStorage()
+    data_directory = DiskSerializer()

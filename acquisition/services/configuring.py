@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.models import User
 from accounts.services.audit import record
-from acquisition.models import DownloadClient, Indexer
+from acquisition.models import ClientKind, DownloadClient, Indexer, IndexerKind
 from acquisition.services.ports import open_client, open_indexer
 from config.errors import ConflictError, UnabridgedError, ValidationError
 from config.http import redact
@@ -17,6 +17,12 @@ Service = TypeVar("Service", Indexer, DownloadClient)
 MASK = "***"
 SECRET_COLUMNS = frozenset({"api_key", "password"})
 SECRET_SETTING = re.compile(r"(?i)(password|secret|token|api_?key|cookie|mam_id|passkey)")
+
+# Columns without which a kind cannot be asked.
+NEEDED = {
+    "url": {IndexerKind.TORZNAB, IndexerKind.NEWZNAB, ClientKind.QBITTORRENT, ClientKind.TRANSMISSION},
+    "api_key": {IndexerKind.MYANONAMOUSE},
+}
 
 
 def save_service(row: Service, *, values: Mapping[str, Any], user: User | None) -> Service:
@@ -99,6 +105,9 @@ def _check_usable(row: Indexer | DownloadClient) -> None:
     """Whether a client can be made of it; nobody is asked. A service that is switched off may be unfinished."""
     if not row.is_enabled:
         return
+    for name, kinds in NEEDED.items():
+        if row.kind in kinds and not getattr(row, name):
+            raise ValidationError(f"{row.name} needs its {name}.", fields={name: "Is needed for this kind of service."})
     try:
         if isinstance(row, Indexer):
             open_indexer(row)

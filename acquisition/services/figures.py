@@ -136,15 +136,15 @@ def download_figures(*, now: datetime.datetime) -> Figures:
     return {
         "as_of": now,
         **_download_counts(),
-        "by_source": list(_by_source()),
+        "by_source": _by_source(),
         "retry_due": Download.objects.retry_due(now=now).count(),
         "speed_bytes": Download.objects.in_client().aggregate(sum=Sum("speed_bytes"))["sum"] or 0,
         "throughput": {name: _throughput(now - datetime.timedelta(days=days)) for name, days in PERIODS},
     }
 
 
-def _by_source() -> QuerySet[Any, Figures]:
-    return (
+def _by_source() -> list[Figures]:
+    rows: QuerySet[Any, Any] = (
         Download.objects.order_by()
         .values("source")
         .annotate(
@@ -154,6 +154,7 @@ def _by_source() -> QuerySet[Any, Figures]:
         )
         .order_by("-total", "source")
     )
+    return list(rows)
 
 
 def _throughput(since: datetime.datetime) -> Figures:

@@ -2,6 +2,7 @@
 
 import datetime
 from pathlib import Path
+from typing import Any
 
 from django.db import transaction
 
@@ -43,7 +44,7 @@ def change_status(
         moved = requeue(download, actor=actor, message=words)
     else:
         stamps = {S.GRABBED: "grabbed_at", S.IMPORTED: "imported_at"}
-        changes = {stamps[new]: now} if new in stamps else {}
+        changes: dict[str, Any] = {stamps[new]: now} if new in stamps else {}
         moved = move(download, new, message=words, actor=actor, now=now, **changes)
     if new in (S.QUEUED, S.IMPORTING):
         wake_monitor()
@@ -65,7 +66,7 @@ def mark_complete(
             fields={"path": "Send it: the download client has not said where the files are."},
             code="missing_field",
         )
-    done = {"content_path": where, "completed_at": now, "progress": 1.0, "speed_bytes": 0}
+    done: dict[str, Any] = {"content_path": where, "completed_at": now, "progress": 1.0, "speed_bytes": 0}
     words = reason or f"Marked as complete by {actor}."
     with transaction.atomic():
         current = Download.objects.select_for_update().get(pk=download.pk)
@@ -173,6 +174,6 @@ def _take_from_client(download: Download, *, delete_files: bool, now: datetime.d
     if client is None or download.removed_from_client_at is not None:
         return
     port = open_client(client)
-    wanted = {"refs": [download.client_ref]} if download.client_ref else {"tag": download.tag}
-    for row in ask(client, lambda: port.list(**wanted), now=now):  # type: ignore[arg-type]
+    wanted: dict[str, Any] = {"refs": [download.client_ref]} if download.client_ref else {"tag": download.tag}
+    for row in ask(client, lambda: port.list(**wanted), now=now):
         ask(client, lambda ref=row.ref: port.remove(ref, delete_files=delete_files), now=now)  # type: ignore[misc]

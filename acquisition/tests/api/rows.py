@@ -19,6 +19,7 @@ from acquisition.models import (
     Release,
     SearchState,
 )
+from acquisition.services.backups import backup_folder
 from library.models import Author, Book, BookAuthor, Gap, LibraryRoot, Series
 
 
@@ -133,6 +134,13 @@ def found_release(number: int) -> str:
     return f"/api/releases/?book={book.pk}"
 
 
+def backup(number: int) -> None:
+    """A file that is named like a backup; what cannot be read in it is shown empty."""
+    folder = backup_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"unabridged-2026010{number}T000000Z.zip").write_bytes(b"")
+
+
 YESTERDAY = timezone.now() - datetime.timedelta(days=1)
 ROWS: dict[str, Callable[[int], Any]] = {
     "/api/downloads/": lambda number: nothing_of(whole_download(number)),
@@ -144,6 +152,7 @@ ROWS: dict[str, Callable[[int], Any]] = {
     "/api/wanted/": wanted_book,
     "/api/releases/": found_release,
     "/api/decisions/": lambda number: nothing_of(make_decision(number)),
+    "/api/system/backups/": backup,
     "/api/imports/review/": lambda number: nothing_of(whole_download(number, status="blocked")),
     "/api/indexers/": lambda number: nothing_of(make_indexer(number)),
     "/api/imports/": lambda number: nothing_of(

@@ -60,14 +60,16 @@ class TestRun:
         gap = make_gap()
         moderator.post("/api/gaps/acquire/")
         run = execute_run(Run.objects.get().pk)
-        assert run and run.status == "succeeded"
+        assert run
+        assert run.status == "succeeded"
         assert run.result["not_found"][0]["book"] == gap.book_id
         assert "No indexer is set up" in run.result["not_found"][0]["reason"]
 
     def test_analyses_before_it_searches(self, moderator: Any) -> None:
         moderator.post("/api/gaps/analyze-and-acquire/")
         run = execute_run(Run.objects.get().pk)
-        assert run and run.status == "succeeded", run and run.message
+        assert run
+        assert run.status == "succeeded", run.message
         assert GapAnalysis.objects.count() == 1
         assert "analysis" in run.result
 
@@ -83,7 +85,7 @@ class TestRun:
         make_gap(6, series=near, closed_at=timezone.now())
         assert [b.pk for b in books_of_gaps({})] == [first.book_id, second.book_id, alone.book_id]
         only = {"author_priority": True, "series_priority": False}
-        assert [b.pk for b in books_of_gaps(only)][0] == alone.book_id
+        assert next(b.pk for b in books_of_gaps(only)) == alone.book_id
         assert len(books_of_gaps({"series_ids": [near.pk]})) == 2
         assert [b.pk for b in books_of_gaps({"author_ids": [author.pk]})] == [alone.book_id]
 
