@@ -18,7 +18,7 @@ from library.api.book_rows import BookPages, BookSerializer
 from library.api.books import ORDERINGS as BOOK_ORDERINGS
 from library.api.fields import COMPLETION, CompletionFields, FollowInput, PersonField
 from library.api.flags import FlagFilter
-from library.api.series import CompletionSummarySerializer, catalogue_words
+from library.api.series import CompletionTotalsSerializer, catalogue_words
 from library.models import Author, Book, BookAuthor, CompletionStatus, Follow, Series, SeriesEntry
 from library.services.authors import add_author, books_of_author, change_author, delete_author, favourite_authors
 from library.services.reports import completion_summary
@@ -125,7 +125,7 @@ class AuthorViewSet(BookPages, CrudViewSet):
         "retrieve": AuthorDetailSerializer,
         "books": BookSerializer,
         "completion": AuthorCompletionSerializer,
-        "completion_summary": CompletionSummarySerializer,
+        "completion_summary": CompletionTotalsSerializer,
         "recalculate_completion": AuthorRecalculatedSerializer,
     }
     inputs = {"create": AuthorInput, "update": AuthorInput}

@@ -90,7 +90,7 @@ class SeriesCompletionSerializer(CompletionFields):
     states = serializers.DictField(child=serializers.IntegerField(), help_text="How many entries are in each state.")
 
 
-class CompletionSummarySerializer(serializers.Serializer[Any]):
+class CompletionTotalsSerializer(serializers.Serializer[Any]):
     """Totals. `completion_percentage`: of all counted books; `average_percentage`: of the known percentages."""
 
     total = serializers.IntegerField()
@@ -177,7 +177,7 @@ class SeriesViewSet(CrudViewSet):
     answers = {
         "retrieve": SeriesDetailSerializer,
         "completion": SeriesCompletionSerializer,
-        "completion_summary": CompletionSummarySerializer,
+        "completion_summary": CompletionTotalsSerializer,
         "recalculate_completion": RecalculatedSerializer,
     }
     inputs = {"create": SeriesInput, "update": SeriesInput}
