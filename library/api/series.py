@@ -54,6 +54,9 @@ class SeriesSerializer(CompletionFields):
     updated_at = serializers.DateTimeField()
 
 
+FIELDS = tuple(SeriesSerializer().fields)
+
+
 class EntrySerializer(serializers.Serializer[Any]):
     """One entry. `state`: owned; wanted (missing and searched for); missing; upcoming; ignored (it does not count, is
     covered by another book, or was excluded)."""
@@ -162,7 +165,7 @@ def show_series(row: Mapping[str, Any]) -> dict[str, Any]:
     found = orjson.loads(row["author_json"])
     shown["author"] = found[0] if found else None
     shown["monitored"] = row["follow"] != Follow.NONE
-    return shown
+    return {name: shown[name] for name in FIELDS}
 
 
 def _row(series: Any) -> dict[str, Any]:
