@@ -18,7 +18,7 @@ from library.api.book_rows import BookPages, BookSerializer
 from library.api.books import ORDERINGS as BOOK_ORDERINGS
 from library.api.fields import COMPLETION, CompletionFields, FollowInput, PersonField
 from library.api.flags import FlagFilter
-from library.api.series import CompletionSummarySerializer, catalogue_words
+from library.api.series import CompletionTotalsSerializer, catalogue_words
 from library.models import Author, Book, BookAuthor, CompletionStatus, Follow, Series, SeriesEntry
 from library.services.authors import add_author, books_of_author, change_author, delete_author, favourite_authors
 from library.services.reports import completion_summary
@@ -26,7 +26,7 @@ from library.services.series import recalculate_author
 
 COLUMNS = (
     "id", "name", "sort_name", "follow", "followed_at", "is_favorite", "total_books", "identifiers",
-    "catalogue_checked_at", *COMPLETION, "created_at", "updated_at",
+    "catalogue_checked_at", "created_at", "updated_at", *COMPLETION,
 )  # fmt: skip
 BOOKS_SHOWN = 200
 
@@ -116,7 +116,7 @@ ORDERINGS = {
 }
 
 
-class AuthorViewSet(BookPages, CrudViewSet):
+class AuthorViewSet(BookPages, CrudViewSet):  # type: ignore[misc]
     """Authors with their maintained completion."""
 
     queryset = Author.objects.filter(merged_into=None)
@@ -125,7 +125,7 @@ class AuthorViewSet(BookPages, CrudViewSet):
         "retrieve": AuthorDetailSerializer,
         "books": BookSerializer,
         "completion": AuthorCompletionSerializer,
-        "completion_summary": CompletionSummarySerializer,
+        "completion_summary": CompletionTotalsSerializer,
         "recalculate_completion": AuthorRecalculatedSerializer,
     }
     inputs = {"create": AuthorInput, "update": AuthorInput}
@@ -209,7 +209,7 @@ def _series_of(author: Author) -> list[dict[str, Any]]:
     rows = Series.objects.filter(merged_into=None).filter(author=author) | Series.objects.filter(
         merged_into=None, pk__in=entries
     )
-    return list(
+    return list[dict[str, Any]](
         rows.order_by("sort_name", "id").values("id", "name", "owned_count", "missing_count", "completion_percentage")
     )
 

@@ -24,7 +24,7 @@ class CopySerializer(serializers.Serializer[Any]):
     """A book on the shelf. `missing`: it was not seen any more."""
 
     id = serializers.IntegerField()
-    root = serializers.CharField(help_text="The name of the library root.")
+    root = serializers.CharField(help_text="The name of the library root.")  # type: ignore[assignment]
     path = serializers.CharField()
     abs_item_id = serializers.CharField()
     title = serializers.CharField()
@@ -56,7 +56,7 @@ class RecordingSerializer(serializers.Serializer[Any]):
     publisher = serializers.CharField()
     release_date = serializers.DateField(allow_null=True)
     runtime_seconds = serializers.IntegerField(allow_null=True)
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     identifiers = IdentifierSerializer(many=True)
 
 
@@ -64,7 +64,7 @@ class FieldSourceSerializer(serializers.Serializer[Any]):
     """Where a field's value came from; a locked one is never changed by a provider."""
 
     field = serializers.CharField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     set_at = serializers.DateTimeField()
     is_locked = serializers.BooleanField()
 

@@ -18,7 +18,7 @@ from library.api.book_filters import BookFilters, active_unless_asked
 from library.api.book_inputs import BookChanges, BookInput, as_edit
 from library.api.book_rows import BookPages, BookSerializer, show_page
 from library.api.corrections import CorrectionSerializer
-from library.api.fields import NOT_BLANK
+from library.api.fields import NOT_BLANK, caller
 from library.models import Book
 from library.services.books import add_book, archive_book, change_book
 from library.services.metadata_history import book_history, set_field_source
@@ -69,19 +69,19 @@ class IncompleteBookSerializer(BookSerializer):
 
 
 class FieldSourceInput(StrictSerializer):
-    field_name = serializers.CharField(max_length=60, validators=[NOT_BLANK])
-    source = serializers.CharField(max_length=60, validators=[NOT_BLANK])
+    field_name = serializers.CharField(max_length=60, validators=[NOT_BLANK])  # type: ignore[assignment]
+    source = serializers.CharField(max_length=60, validators=[NOT_BLANK])  # type: ignore[assignment]
 
 
 class FieldSourceAnswer(serializers.Serializer[Any]):
     book_id = serializers.IntegerField()
-    field_name = serializers.CharField(source="field")
-    source = serializers.CharField()
+    field_name = serializers.CharField(source="field")  # type: ignore[assignment]
+    source = serializers.CharField()  # type: ignore[assignment]
     set_at = serializers.DateTimeField()
     is_locked = serializers.BooleanField()
 
 
-class BookViewSet(BookPages, CrudViewSet):
+class BookViewSet(BookPages, CrudViewSet):  # type: ignore[misc]
     """Books: the works, whether on the shelf or not."""
 
     queryset = Book.objects.all()
@@ -128,13 +128,13 @@ class BookViewSet(BookPages, CrudViewSet):
         return self.book_page(active_unless_asked(request, self.get_queryset()))
 
     def create_row(self, data: dict[str, Any]) -> Book:
-        return add_book(edit=as_edit(data), user=self.request.user, now=timezone.now())
+        return add_book(edit=as_edit(data), user=caller(self.request), now=timezone.now())
 
     def change_row(self, book: Book, data: dict[str, Any]) -> Book:
-        return change_book(book=book, edit=as_edit(data), user=self.request.user, now=timezone.now())
+        return change_book(book=book, edit=as_edit(data), user=caller(self.request), now=timezone.now())
 
     def remove_row(self, book: Book) -> Book:
-        archive_book(book=book, user=self.request.user, now=timezone.now())
+        archive_book(book=book, user=caller(self.request), now=timezone.now())
         return self.get_object()
 
     @action(detail=False, methods=["get"])
@@ -181,6 +181,6 @@ class BookViewSet(BookPages, CrudViewSet):
         """Record where a field's value came from."""
         book, body = self.get_object(), self.body
         row = set_field_source(
-            book=book, field=body["field_name"], source=body["source"], now=timezone.now(), user=request.user
+            book=book, field=body["field_name"], source=body["source"], now=timezone.now(), user=caller(request)
         )
         return self.answer(row)

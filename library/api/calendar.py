@@ -54,7 +54,7 @@ class CalendarFileRenderer(BaseRenderer):
         return str(data).encode()
 
 
-class CalendarViewSet(BookPages, ListMixin, ResourceViewSet):
+class CalendarViewSet(BookPages, ListMixin, ResourceViewSet):  # type: ignore[misc]
     """Books that are not out yet and not on the shelf, the next first."""
 
     queryset = Book.objects.all()

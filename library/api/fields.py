@@ -16,6 +16,11 @@ ISBN_PATTERN = r"^(97[89][- ]?)?([0-9][- ]?){9}[0-9Xx]$"
 MOST_NAMES = 50
 
 
+def caller(request: Any) -> Any:
+    """The user who asks; every endpoint that writes is for users only."""
+    return request.user
+
+
 class NameField(serializers.CharField):
     """A title or a name: 1 to 500 characters, not blank."""
 
@@ -64,6 +69,12 @@ class FollowInput(StrictSerializer):
         return value
 
 
+COMPLETION = (
+    "owned_count", "counted_count", "covered_count", "missing_count", "completion_percentage", "completion_status",
+    "completion_at",
+)  # fmt: skip
+
+
 class CompletionFields(serializers.Serializer[Any]):
     """The maintained figures of a series or author."""
 
@@ -77,8 +88,7 @@ class CompletionFields(serializers.Serializer[Any]):
     completion_status = serializers.CharField(help_text="complete, partial, incomplete or unknown.")
     completion_at = serializers.DateTimeField(allow_null=True, help_text="When it was counted.")
 
-
-COMPLETION = (
-    "owned_count", "counted_count", "covered_count", "missing_count", "completion_percentage", "completion_status",
-    "completion_at",
-)  # fmt: skip
+    def get_fields(self) -> dict[str, Any]:
+        """The resource's own fields first."""
+        found = super().get_fields()
+        return {name: found[name] for name in sorted(found, key=lambda name: name in COMPLETION)}

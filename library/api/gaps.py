@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from config.api.serializers import RunAcceptedSerializer, StrictSerializer
 from config.api.viewsets import OperationsViewSet
 from config.errors import NotFoundError
+from library.api.fields import caller
 from library.api.flags import FlagFilter
 from library.models import Author, EntryClass, Follow, Gap, GapAnalysis, GapReason, Series
 from library.services.gaps import analyze_gaps
@@ -186,7 +187,9 @@ class GapsViewSet(OperationsViewSet):
     @action(detail=False, methods=["post"], url_path="analyze-async")
     def analyze_async(self, request: Request) -> Response:
         """Refresh the catalogue and analyse in the background."""
-        return self.accepted(request_run(job="gap_analysis", params=self.body, trigger=Trigger.USER, user=request.user))
+        return self.accepted(
+            request_run(job="gap_analysis", params=self.body, trigger=Trigger.USER, user=caller(request))
+        )
 
     @action(detail=False, methods=["get"])
     def report(self, request: Request) -> HttpResponseBase:

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from config.api.serializers import StrictSerializer
 from config.api.viewsets import ReadOnlyViewSet
 from config.errors import ValidationError
+from library.api.fields import caller
 from library.models import Book, BookAuthor, Copy, LibraryRoot, MatchState
 from library.services.matching_review import decide_match
 
@@ -34,7 +35,7 @@ class MatchSerializer(serializers.Serializer[Any]):
     """A copy, the book that it is taken for, and the others that it may be."""
 
     id = serializers.IntegerField()
-    root = serializers.CharField()
+    root = serializers.CharField()  # type: ignore[assignment]
     path = serializers.CharField()
     title = serializers.CharField()
     authors = serializers.ListField(child=serializers.CharField())
@@ -96,13 +97,13 @@ class MatchViewSet(ReadOnlyViewSet):
         book = Book.objects.filter(pk=self.body["book_id"]).first()
         if book is None:
             raise ValidationError("There is no such book.", fields={"book_id": "is not the id of a book"})
-        decide_match(copy=copy, book=book, user=request.user, now=timezone.now())
+        decide_match(copy=copy, book=book, user=caller(request), now=timezone.now())
         return self.answer(self.get_object())
 
     @action(detail=True, methods=["post"])
     def reject(self, request: Request, pk: int) -> Response:
         """The copy stays the book that it is taken for; no candidate is meant, and it is not asked again."""
-        decide_match(copy=self.get_object(), book=None, user=request.user, now=timezone.now())
+        decide_match(copy=self.get_object(), book=None, user=caller(request), now=timezone.now())
         return self.answer(self.get_object())
 
 

@@ -15,6 +15,7 @@ from config.errors import NotFoundError
 from library.api.book_rows import BookPages, BookSerializer
 from library.api.books import ORDERINGS, ThresholdQuery
 from library.api.corrections import CorrectionSerializer
+from library.api.fields import caller
 from library.models import Book
 from library.services.metadata import correct_book
 from library.services.metadata_history import book_history, cleanup_old
@@ -50,7 +51,7 @@ class ProposalSerializer(serializers.Serializer[Any]):
     field = serializers.CharField()
     old = serializers.JSONField(allow_null=True)
     new = serializers.JSONField(allow_null=True)
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     old_source = serializers.CharField()
     applied = serializers.BooleanField()
     ruling = serializers.CharField(help_text="fills, replaces, locked, kept, less_trusted or undone_before.")
@@ -60,7 +61,7 @@ class ProposalSerializer(serializers.Serializer[Any]):
 class AskedSourceSerializer(serializers.Serializer[Any]):
     """A provider that knows the book, and how old its word is."""
 
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     trust = serializers.IntegerField()
     same_recording = serializers.BooleanField()
     as_of = serializers.DateTimeField()
@@ -68,7 +69,7 @@ class AskedSourceSerializer(serializers.Serializer[Any]):
 
 
 class SourceErrorSerializer(serializers.Serializer[Any]):
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     code = serializers.CharField()
     message = serializers.CharField()
 
@@ -81,7 +82,7 @@ class CorrectedBookSerializer(serializers.Serializer[Any]):
     proposals = ProposalSerializer(many=True)
     sources = AskedSourceSerializer(many=True)
     silent = serializers.ListField(child=serializers.CharField(), help_text="Providers that do not know it.")
-    errors = SourceErrorSerializer(many=True)
+    errors = SourceErrorSerializer(many=True)  # type: ignore[assignment]
     completeness_before = serializers.IntegerField()
     completeness_after = serializers.IntegerField()
 
@@ -117,7 +118,7 @@ class RecentCorrectionSerializer(serializers.Serializer[Any]):
     field = serializers.CharField()
     old = serializers.JSONField(allow_null=True)
     new = serializers.JSONField(allow_null=True)
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     reason = serializers.CharField()
     created_at = serializers.DateTimeField()
     undone_at = serializers.DateTimeField(allow_null=True)
@@ -142,7 +143,7 @@ class MetadataStatusSerializer(serializers.Serializer[Any]):
 
 
 class SourceCountSerializer(serializers.Serializer[Any]):
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     corrections = serializers.IntegerField()
     undone = serializers.IntegerField()
     books = serializers.IntegerField()
@@ -156,7 +157,7 @@ class BySourceSerializer(serializers.Serializer[Any]):
 
 
 class FieldProvenanceSerializer(serializers.Serializer[Any]):
-    source = serializers.CharField(allow_null=True, help_text="Null while the field is empty.")
+    source = serializers.CharField(allow_null=True, help_text="Null while the field is empty.")  # type: ignore[assignment]
     set_at = serializers.DateTimeField(allow_null=True)
     is_locked = serializers.BooleanField()
 
@@ -171,7 +172,7 @@ class CleanedSerializer(serializers.Serializer[Any]):
     days = serializers.IntegerField()
 
 
-class MetadataViewSet(BookPages, OperationsViewSet):
+class MetadataViewSet(BookPages, OperationsViewSet):  # type: ignore[misc]
     """Corrections of metadata."""
 
     queryset = Book.objects.none()
@@ -217,7 +218,7 @@ class MetadataViewSet(BookPages, OperationsViewSet):
         body = self.body
         book = _book(body["book_id"])
         result = correct_book(
-            book=book, now=timezone.now(), force=body["force"], dry_run=body["dry_run"], user=request.user
+            book=book, now=timezone.now(), force=body["force"], dry_run=body["dry_run"], user=caller(request)
         )
         return self.answer(result.as_dict())
 
@@ -232,7 +233,7 @@ class MetadataViewSet(BookPages, OperationsViewSet):
         return self._start("metadata_new", request)
 
     def _start(self, job: str, request: Request) -> Response:
-        return self.accepted(request_run(job=job, params=self.body, trigger=Trigger.USER, user=request.user))
+        return self.accepted(request_run(job=job, params=self.body, trigger=Trigger.USER, user=caller(request)))
 
     @action(detail=False, methods=["get"], url_path="history/<int:book_id>")
     def history(self, request: Request, book_id: int) -> HttpResponseBase:

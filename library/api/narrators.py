@@ -34,7 +34,7 @@ class NarratorFilters(django_filters.FilterSet):
     )
 
 
-class NarratorViewSet(BookPages, ReadOnlyViewSet):
+class NarratorViewSet(BookPages, ReadOnlyViewSet):  # type: ignore[misc]
     """Who reads: narrators with how many books they read."""
 
     queryset = Narrator.objects.all()

@@ -54,6 +54,9 @@ class SeriesSerializer(CompletionFields):
     updated_at = serializers.DateTimeField()
 
 
+FIELDS = tuple(SeriesSerializer().fields)
+
+
 class EntrySerializer(serializers.Serializer[Any]):
     """One entry. `state`: owned; wanted (missing and searched for); missing; upcoming; ignored (it does not count, is
     covered by another book, or was excluded)."""
@@ -90,7 +93,7 @@ class SeriesCompletionSerializer(CompletionFields):
     states = serializers.DictField(child=serializers.IntegerField(), help_text="How many entries are in each state.")
 
 
-class CompletionSummarySerializer(serializers.Serializer[Any]):
+class CompletionTotalsSerializer(serializers.Serializer[Any]):
     """Totals. `completion_percentage`: of all counted books; `average_percentage`: of the known percentages."""
 
     total = serializers.IntegerField()
@@ -162,7 +165,7 @@ def show_series(row: Mapping[str, Any]) -> dict[str, Any]:
     found = orjson.loads(row["author_json"])
     shown["author"] = found[0] if found else None
     shown["monitored"] = row["follow"] != Follow.NONE
-    return shown
+    return {name: shown[name] for name in FIELDS}
 
 
 def _row(series: Any) -> dict[str, Any]:
@@ -177,7 +180,7 @@ class SeriesViewSet(CrudViewSet):
     answers = {
         "retrieve": SeriesDetailSerializer,
         "completion": SeriesCompletionSerializer,
-        "completion_summary": CompletionSummarySerializer,
+        "completion_summary": CompletionTotalsSerializer,
         "recalculate_completion": RecalculatedSerializer,
     }
     inputs = {"create": SeriesInput, "update": SeriesInput}

@@ -183,8 +183,11 @@ def _postgresql_refresh() -> str:
         f"'{weight}')"
         for name, weight in WEIGHTS.items()
     )
+    # In the middle of a large import the planner knows nothing of the new rows yet, and would scan whole tables for
+    # each book; every step here is a look-up by an index.
+    plan = "SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off"
     return (
-        "CREATE FUNCTION library_search_refresh(ids bigint[]) RETURNS void LANGUAGE sql AS $refresh$ "
+        f"CREATE FUNCTION library_search_refresh(ids bigint[]) RETURNS void LANGUAGE sql {plan} AS $refresh$ "
         f"INSERT INTO {TABLE} (book_id, document) SELECT b.id, {parts} FROM library_book b WHERE b.id = ANY(ids) "
         "ORDER BY b.id ON CONFLICT (book_id) DO UPDATE SET document = excluded.document $refresh$"
     )
