@@ -30,7 +30,7 @@ from library.domain.people import looks_like_person, parse_people
 from library.domain.positions import NO_POSITION, Positions, parse_positions
 from library.domain.text import fold, straighten
 from library.domain.title_parsing import parse_place, parse_title
-from library.domain.title_words import ABRIDGED, BUNDLE, DRAMATISED, EDITION_TAIL, UNABRIDGED
+from library.domain.title_words import ABRIDGED, BUNDLE, DERIVED, DRAMATISED, EDITION_TAIL, UNABRIDGED
 
 MAX_LENGTH = 600
 _MAM = re.compile(r"^(?P<title>.+?)\s+by\s+(?P<authors>(?:(?!\sby\s).)+?)\s*\[(?P<tags>[^\[\]]*)\]\s*$", re.IGNORECASE)
@@ -101,10 +101,12 @@ def _content(text: str, formats: tuple[str, ...], *, from_irc: bool) -> str:
 
 
 def _strip_brackets(text: str) -> str:
-    """Without brackets that hold marks, years or groups; a bracket with a series stays for the title rules."""
+    """Without brackets that hold marks, years or groups; what makes another book of it stays for the title rules."""
 
     def replace_bracket(match: re.Match[str]) -> str:
         inner = match[1].strip()
+        if DERIVED.search(inner) or re.match(r"(?:part|pt)\.?\s*\d", inner, re.IGNORECASE):
+            return match[0]
         if parse_place(inner, bare_number=True) and not YEAR.fullmatch(inner) and not BITRATE.search(inner):
             return match[0]
         return " "

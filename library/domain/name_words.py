@@ -118,6 +118,37 @@ GIVEN_NAMES = word_set(
     terence teresa terry theodore theresa thomas tim timothy tina toby todd tom tony tracy trevor ursula valerie
     vera veronica victor victoria vincent viola virginia vivian walter wanda wendy wilhelm will william winston
     yvonne zoe
+    abel abraham ada adele adolf agnes ahmed aidan alain alberto aldo aldous alejandro alessandro alfonso alfred alistair
+    allison alma alphonse amir amos anatole andre andres andrzej anita anneke annette anselm anton antonia arnold
+    astrid august augusta augusto aurora barry bart basil benito bernice bertha boris bradley brendan bridget bruno
+    calvin camille carmen carolyn carrie cecil cecilia cesar chester chiara chloe christa ciara clarence claudia
+    claude claudio clement clifford constance cordelia cornelia cyril cyrus dale damian daphne darren dave della denis
+    derek desmond diego dieter dimitri dmitri dolores dominic dora dorothea dylan eduardo edmund edwina
+    eileen elias elijah elisabeth ella elliot elmer elsa emanuel emil emile emilia emilio emmanuel enid enrico enrique
+    erich erik ernesto ernst erwin esme esteban esther ethel eugene eugenia eunice evan ezra fabio federico felix
+    fernando filippo flora franco franz freya friedrich fritz fyodor gabriela gabriella gail garth gaston gavin gene
+    georg georges georgia georgina gerard gerda gertrude gianni gideon giles gilles gillian gina giorgio giovanni
+    giulia giuseppe gladys glen glenn gloria greta gunther gustav gustave gwen hamish hanna hector heidi heinrich
+    hermann herman hilary hilda hiroshi honore horace horatio hubert hugo humphrey ida ignacio igor ilse imogen
+    ines ingeborg iris irma irving isaiah isabella isla ivan jacques jaime jasper javier jeanne jerome jessie
+    jimmy jo joachim joao joaquim joaquin jocelyn jodi johan johanna johannes jonas jordi jos josef josephine josie
+    juliet juliette jurgen justin karin katharine katherine katrina kazuo keiko kenji kerry klaus
+    klara kristin kristina kyle lars laszlo leah leigh lena leonardo leonora leopold leroy lester
+    liam lillian lily lionel lloyd lola loren lorenzo lorna lorraine lothar lucas lucia luciano lucien ludwig
+    luigi luis luisa lydia mabel madeline magda maggie malcolm manuel marcella marcello marcos marcus
+    margot marguerite mariana marianne mario marlene marlon marshall martina marvin mathilde matilda
+    matthias maude maurizio mavis maxine maya melanie melinda mercedes meredith michele mikhail mildred
+    millicent milton mitchell mohamed mohammed moira mona muriel myra myrtle nadia nadine naoki natasha
+    nathaniel ned nell nellie nelson neville niall nicolas nikolai nils noah noelle nora norma octavia odette
+    orson oswald otto owen pablo paolo pascal patti percival perry petra philippa philippe phoebe pierce pilar
+    piers preston priya quentin rachael rafael ramon raoul raphael raul reginald reinhard renata renate ricardo rhoda
+    rhys riccardo roberto roderick rodney rolf ronan rosa rosalind rosamund rosanne roxane
+    rudolf rudolph rufus ruben sabine sabrina salvador salman salvatore sasha sebastian selma serena sergei sergio
+    seth seymour sidonie siegfried sigmund sigrid silvia silvio simone solomon sonia spencer stanislaw
+    stephane stewart susanna susannah sven svetlana sybil tabitha takashi tamara tania tanya tessa thaddeus
+    thelma thierry tobias tomas trudi ulrich umberto valentina vanessa vernon vicente vikram
+    vincenzo vladimir wallace warren wayne wendell werner wilbur wilfred willa willard winifred wolfgang yann
+    yusuf yves zachary zadie zelda
     """
 )
 NICKNAMES: dict[str, str] = {

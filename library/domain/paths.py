@@ -101,6 +101,14 @@ def _is_book_of(series: str, stem: str) -> bool:
     return match is not None and not re.match(r"(?:chapter|part|track|dis[ck]|cd|section)\b", match[1], re.IGNORECASE)
 
 
+def _repeats(folder: str, stem: str, name: str) -> bool:
+    """Whether a file's name says no more than the folder's; a numbered `.m4b` is a whole book, not a chapter."""
+    place = LEADING_PLACE.match(stem)
+    if place and name.casefold().endswith((".m4b", ".aax", ".aaxc")):
+        return fuzz.ratio(folder, fold(stem[place.end() :])) >= 80
+    return fuzz.partial_ratio(folder, fold(stem)) >= 80
+
+
 def _book_parts(path: str) -> list[str]:
     """The components that matter: no mount points above, no discs or media files below a book's folder."""
     parts = _components(path)
@@ -112,7 +120,7 @@ def _book_parts(path: str) -> list[str]:
         own = fold(re.sub(r"[\[({].*?[\])}]", " ", parts[-2]))
         # A file named after its folder adds nothing; else the folder is the author's or the series'.
         if (
-            (fuzz.partial_ratio(own, fold(stem)) >= 80 and not _is_book_of(parts[-2], stem))
+            (_repeats(own, stem, parts[-1]) and not _is_book_of(parts[-2], stem))
             or len(parts) > 3
             or parse_place(parts[-2]) is not None
         ):
@@ -323,6 +331,12 @@ def _opens_with_place(text: str) -> bool:
     return place is not None and bool(place.series)
 
 
+def _says_all(name: str) -> bool:
+    """`Author - [Series 01] - Title`; not `1 - (2008) - Title`, which begins with a place."""
+    match = _FULL_NAME.match(name)
+    return match is not None and not ONLY_PLACE.match(match[1].strip()) and not re.match(r"\(?\d{4}\)?$", match[1])
+
+
 def _single(name: str) -> ParsedPath:
     """One folder with no parents: `Author - Title`, `Author - Series 03 - Title`, `AuthorName-TitleName`, `Title`."""
     folder = _Folder(name)
@@ -381,7 +395,7 @@ def parse_path(path: str, *, file: str = "") -> ParsedPath:
         parts = parts[1:]
     while len(parts) > 1 and (fold(parts[0]) in GENRE_FOLDERS or (len(parts) == 2 and fold(parts[0]) in ROOT_FOLDERS)):
         parts = parts[1:]
-    if len(parts) == 1 or _FULL_NAME.match(parts[-1]):
+    if len(parts) == 1 or _says_all(parts[-1]):
         return _single(parts[-1])  # "Author - [Series 01] - Title" says all that folders above could say
     author, series, dashed = _known_parts(parts)
     if len(parts) > 3 and not looks_like_person(author) and looks_like_person(parts[-4]):

@@ -84,7 +84,7 @@ def _is_surname(piece: str) -> bool:
     if len(parts) == 1:
         return True
     lower = [fold(part.split("-")[-1]) for part in parts[:-1]]
-    if all(word in SURNAME_PREFIXES or word == "of" for word in lower):
+    if all(word in SURNAME_PREFIXES or word == "of" for word in lower) or (len(parts) == 2 and parts[0] == "à"):
         return True
     # "Eça de Queirós": a word, then only particles before the last word.
     return (
@@ -124,12 +124,16 @@ def _is_turned_pair(a: str, b: str) -> bool:
     if _is_given(first[0]):
         return False
     # "Orme Thorn, Hilda L." and "Corvus Albus, Titus": given names do not stand alone, nor end in an initial.
-    return len(second) == 1 or _is_initial(second[-1]) or all(_is_given(word) for word in second)
+    if len(second) == 1 or _is_initial(second[-1]):
+        return True
+    # Two names of two words each are two persons, though a family name may also be a given name ("Grant Blake").
+    return len(first) != 2 and all(_is_given(word) for word in second)
 
 
 def _is_full_name(parts: list[str]) -> bool:
-    """Whether the words go from a given name to a family name."""
-    return _is_given(parts[0]) and not _is_given(parts[-1]) and fold(parts[-1]) not in PARTICLES
+    """Whether the words go from a given name, or past an initial, to a family name."""
+    opens = _is_given(parts[0]) or any(_is_initial(part) for part in parts[1:-1])
+    return opens and not _is_given(parts[-1]) and fold(parts[-1]) not in PARTICLES
 
 
 def _is_epithet(piece: str) -> bool:

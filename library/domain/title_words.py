@@ -40,11 +40,11 @@ NOISE_TAIL = re.compile(
     re.IGNORECASE,
 )
 EDITION_TAIL = re.compile(
-    r"[\s,:-]+(?:the\s+)?(?:special\s+|deluxe\s+)?(?:\d{1,3}(?:st|nd|rd|th)|(?:(?:\d{1,3}(?:st|nd|rd|th)|tenth|twentieth|twenty-fifth|"
+    r"(?<![\s,:-])[\s,:-]+(?:the\s+)?(?:special\s+|deluxe\s+)?(?:\d{1,3}(?:st|nd|rd|th)|(?:(?:\d{1,3}(?:st|nd|rd|th)|tenth|twentieth|twenty-fifth|"
     r"thirtieth|fiftieth|hundredth|golden|silver)\s+)?(?:anniversary(?:\s+(?:special|deluxe|collector'?s))?|special|deluxe|collector'?s|definitive|revised|updated|expanded|enhanced|"
     r"author'?s preferred|author'?s definitive|uncut|movie tie-in|international|"
     r"illustrated|annotated|centenary|centennial|amazonclassics|young readers?'?))\s+(?:edition|version|text)\s*$"
-    r"|(?:,|:|\s-)\s+(?:the\s+)?(?:[\w'.-]+\s+){1,4}edition\s*$",
+    r"|[,:]\s+(?:the\s+)?(?:[\w'.-]+\s+){1,4}edition\s*$",
     re.IGNORECASE,
 )
 # "A Novel", "A LitRPG Adventure": says what sort of book it is; nothing of the title is lost without it.

@@ -87,7 +87,7 @@ def _face(title: str, author: str) -> _Face:
         text = without_part(text)
     if author and straighten(author).casefold() in text.casefold():
         name = re.escape(straighten(author))
-        text = re.sub(rf"^{name}'s?\s+(?=\S)|\s+of\s+{name}(?=$|\s*[:(])", "", text, flags=re.IGNORECASE)
+        text = re.sub(rf"^{name}'s?\s+(?=\S)|\s+of\s+{name}(?=$|\s*[:(]|\s+-\s)", "", text, flags=re.IGNORECASE)
     pieces = _SUBTITLE_AT.split(text, maxsplit=1)
     main = pieces[0] if fold(pieces[0]) else text
     rest = pieces[1] if len(pieces) > 1 and fold(pieces[0]) else ""
@@ -180,7 +180,8 @@ def _subtitle_judgement(a: _Face, b: _Face) -> Judgement:
             return Judgement(False, 0.9, (f'"{longer.parsed.title}" is made from the work, not the work.',))
         return Judgement(True, 0.85, ("The titles agree; one leaves out the subtitle.",))
     shorter, longer_rest = sorted((a.rest, b.rest), key=len)
-    if longer_rest.startswith(shorter + " ") and not longer_rest.removeprefix(shorter).strip().isdigit():
+    more = longer_rest.removeprefix(shorter).strip()
+    if longer_rest.startswith(shorter + " ") and not (more.isdigit() or _ROMAN_END.fullmatch(more)):
         return Judgement(True, 0.85, ("Title and subtitle agree; one goes on.",))
     if _close(a.rest, b.rest) or (len(shorter) >= 25 and fuzz.ratio(a.rest, b.rest) >= 88):
         if _numbers(a.rest) != _numbers(b.rest):

@@ -25,12 +25,17 @@ YES = [
     ("Paul.Ash.Saltmarsh.at.Night.epub", SALTMARSH),
     ("Saltmarsh.Night.Ash.m4b", SALTMARSH),
     ("Paul.Ash.Saltmarsh.at.Night.Tideland.2.epub", SALTMARSH),
+    ("Paul.Ash.-.Saltmarsh.at.Night.Tenth.Anniversary.Edition.mp3", SALTMARSH),
+    ("Joerg.Mueller.-.Der.Schluessel.MP3.Hoerbuch", GERMAN),
     ("Ebb by Paul Ash [ENG / M4B]", EBB),
     ("The Lamp Keepers Volume 3 by Ann Oak [ENG / M4B]", VOLUME),
     ("Joerg.Mueller.Der.Schluessel.m4b", GERMAN),
 ]
 NO = [
     ("Saltmarsh at Night by Ruth Bell [ENG / M4B]", SALTMARSH),
+    ("Ruth Bell - Saltmarsh at Night", SALTMARSH),
+    ("Paul Ash - Saltmarsh at Night (Part 2 of 3) [M4B]", SALTMARSH),
+    ("Paul Ash - Saltmarsh at Night (Graphic Novel) [CBZ]", SALTMARSH),
     ("Saltmarsh at Dawn by Paul Ash [ENG / M4B]", SALTMARSH),
     ("Ebb by Paul Ash [ENG / M4B]", SALTMARSH),
     ("Paul Ash - Tideland 05 - Saltmarsh at Night", SALTMARSH),

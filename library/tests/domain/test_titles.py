@@ -38,6 +38,10 @@ READ = [
     ("Saltmarsh: The Wide Shore II", "Saltmarsh", "The Wide Shore", "2"),
     ("Saltmarsh (1 of 6) [Dramatized Adaptation]: The Wide Shore 2", "Saltmarsh", "The Wide Shore", "2"),
     ("Saltmarsh: Special 20th Anniversary Edition", "Saltmarsh", "", ""),
+    ("Saltmarsh (Tideland, #2) (The Wide Shore, #11)", "Saltmarsh", "Tideland", "2"),
+    ("Herons: A Life Afloat, Vol. 4", "Herons: A Life Afloat", "Herons: A Life Afloat", "4"),
+    ("The Lamp Keepers: Part 1 Volume 2", "The Lamp Keepers", "The Lamp Keepers", "2"),
+    ("Saltmarsh, Brass Lantern Edition", "Saltmarsh", "", ""),
     ("Fens in Flood: The Untold Tale of World War II", "Fens in Flood: The Untold Tale of World War II", "", ""),
 ]
 
@@ -53,6 +57,7 @@ NO_SERIES = [
     "The Third Policeman", "Book 3", "Part One", "The Book of Three", "Twelve Angry Men", "Plan 9", "Room 237", "10:04",
     "Henry V", "Malcolm X", "Summer of 69", "The Second Jungle", "Volume", "Lantern Hill (Harbour Books)", "100%",
     "Year One", "Level 7", "Day 5", "300 Days of Rain", "The Girl Who Said No, Part One of My Life",
+    "Tideland 3.0", "Richard IX, Part 1",
 ]  # fmt: skip
 
 

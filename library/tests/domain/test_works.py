@@ -18,6 +18,10 @@ SAME = [
     ("The Lighthouse Keepr's Daughter", "The Lighthouse Keeper's Daughter"),
     ("The Lamp Keepers, Vol. 3", "The Lamp Keepers Vol. 3"),
     ("Der Schlüssel", "Der Schlussel"),
+    ("Herons, Vol. 4", "Herons, Vol. 4: The Reed Bed"),
+    ("Saltmarsh, Part I", "Saltmarsh, Part 1"),
+    ("Saltmarsh", "Saltmarsh, Brass Lantern Edition"),
+    ("Who Saw the Tide?", "Who Saw the Tide?: A Comic Drama"),
     ("Saltmarsh. A Memoir of the Coast", "Saltmarsh: A Memoir of the Coast"),
 ]
 DIFFERENT = [
@@ -30,11 +34,17 @@ DIFFERENT = [
     ("Saltmarsh", "Saltmarsh and Other Stories"),
     ("Saltmarsh", "Saltmarsh: The Graphic Novel"),
     ("Saltmarsh", "Saltmarsh: The Play"),
+    ("Saltmarsh", "Saltmarsh: The Graphic Novel, Vol. 1"),
+    ("Saltmarsh", "Saltmarsh: A Graphic History"),
+    ("Saltmarsh", "Saltmarsh: Comic Book, Issue 1"),
+    ("Saltmarsh", "Saltmarsh: Part 1 Ebb and Flow"),
+    ("Herons, Vol. 4: The Reed Bed", "Herons, Vol. 5: The Reed Bed"),
     ("Saltmarsh", "The Saltmarsh Trilogy"),
     ("Tideland: Eastern Reach", "Tideland: Western Reach"),
     ("The Fen Story", "The Fen Storys"),
     ("Saltmarsh (Tideland, #2)", "Saltmarsh (Tideland, #5)"),
     ("The First Lord", "The Last Lord"),
+    ("Tideland: Nightfall", "Tideland: Nightfall II"),
     ("Annals, Volume II", "Annals, Volume III"),
     ("", "Saltmarsh"),
 ]
