@@ -251,6 +251,10 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api",
     "SERVE_INCLUDE_SCHEMA": False,
     "ENUM_NAME_OVERRIDES": {
+        "DownloadStatusEnum": "acquisition.models.download.STATE_CHOICES",
+        "ImportStatusEnum": "acquisition.models.ImportStatus",
+        "IndexerKindEnum": "acquisition.models.IndexerKind",
+        "ClientKindEnum": "acquisition.models.ClientKind",
         "RunStatusEnum": "scheduling.models.RunStatus",
         "HealthStatusEnum": ["ok", "degraded"],
     },

@@ -19,6 +19,7 @@ from rest_framework.request import Request
 
 from acquisition.services.watching import Place, Watch, current_place, read_place
 from config.api.renderers import FastJSONRenderer
+from config.api.schema import READ_ERRORS, error_answers
 from config.api.serializers import StrictSerializer
 from config.api.viewsets import OperationsViewSet
 from config.errors import UnabridgedError, ValidationError
@@ -132,7 +133,10 @@ class EventsViewSet(OperationsViewSet):
             EventsQuery,
             OpenApiParameter("Last-Event-ID", str, OpenApiParameter.HEADER, description="Where the last stream ended."),
         ],
-        responses={(200, EVENT_STREAM): OpenApiResponse(OpenApiTypes.STR, "Events `download`, `run`, `end`, `busy`.")},
+        responses={
+            (200, EVENT_STREAM): OpenApiResponse(OpenApiTypes.STR, "Events `download`, `run`, `end`, `busy`."),
+            **error_answers(READ_ERRORS),
+        },
     )
     def list(self, request: Request) -> StreamingHttpResponse:
         """What happens to downloads and runs, as server-sent events, from `Last-Event-ID` or from now on."""

@@ -23,6 +23,7 @@ from acquisition.services.log_export import LEVELS, export_log
 from acquisition.services.starting import start, start_full_scan
 from acquisition.services.storage import storage_report
 from config.api.renderers import FastJSONRenderer
+from config.api.schema import WRITE_ERRORS, error_answers
 from config.api.serializers import RunAcceptedSerializer, RunsAcceptedSerializer, StrictSerializer
 from config.api.viewsets import OperationsViewSet
 from library.models import LibraryRoot
@@ -133,7 +134,12 @@ class WorkViewSet(OperationsViewSet):
         """Find the most wanted titles of the enabled genres (settings `features.discovery`, `discovery.genres`)."""
         return self.accepted(start("discovery_top", user=request.user))
 
-    @extend_schema(responses={(200, JSON_LINES): OpenApiResponse(OpenApiTypes.STR, "One JSON object a line.")})
+    @extend_schema(
+        responses={
+            (200, JSON_LINES): OpenApiResponse(OpenApiTypes.STR, "One JSON object a line."),
+            **error_answers(WRITE_ERRORS),
+        }
+    )
     @action(detail=False, methods=["post"], url_path="logs/export")
     def export_logs(self, request: Request) -> HttpResponse:
         """The last lines of the log, oldest first, one JSON object a line, without secrets."""

@@ -16,6 +16,15 @@ IDENTITY = {"type": "integer", "minimum": 0}
 WORD = {"type": "string", "minLength": 1}
 
 
+READ_ERRORS = (400, 401, 403, 406, 429, 500, 503)
+WRITE_ERRORS = (*READ_ERRORS, 404, 409, 413, 415, 422, 502)
+
+
+def error_answers(codes: tuple[int, ...]) -> dict[int, Any]:
+    """The errors of an action that states its answers by itself because they are no JSON."""
+    return dict.fromkeys(sorted(codes), ErrorSerializer)
+
+
 class KernelSchema(AutoSchema):
     """Reads `answers`, `inputs`, `queries`, `lists` and `statuses` of a KernelView."""
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from accounts.models import Role, User
 from acquisition.tests.api.rows import ROWS as ACQUISITION
 from config.api.endpoints import Endpoint
+from library.tests.api.rows import ROWS as LIBRARY
 from scheduling.models import Run
 
 
@@ -31,6 +32,7 @@ ROWS: dict[str, Callable[[int], str | None]] = {
     "/api/scheduler/execution-history/{task_name}/": make_run,
     "/api/scheduler/tasks/": nothing,
     "/api/scheduler/upcoming-tasks/": nothing,
+    **LIBRARY,
     **ACQUISITION,
 }
 
