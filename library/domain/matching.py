@@ -142,14 +142,28 @@ class MatchIndex:
         told = sum(math.log((len(self._works) + 1) / (self._frequency[word] + 1)) for word in words)
         return min(1.0, told / (2 * most))
 
+    def _parted(self, held: HeldFacts, works: Iterable[WorkFacts]) -> tuple[list[WorkFacts], list[WorkFacts]]:
+        """Candidates that may be, and those whose authors have other family names: they need no look if one fits."""
+        families = _families(held.authors)
+        ids = {value.upper() for _, value in held.identifiers}
+        parted: tuple[list[WorkFacts], list[WorkFacts]] = ([], [])
+        for work in works:
+            theirs = _families(work.authors)
+            other = bool(families and theirs) and families.isdisjoint(theirs)
+            parted[other and ids.isdisjoint(value.upper() for _, value in work.identifiers)].append(work)
+        return parted
+
+    def _weighed(self, held: HeldFacts, works: Iterable[WorkFacts]) -> list[tuple[Evidence, WorkFacts]]:
+        rarity = self._rarity(held.title)
+        weighed = [(weigh(held, work, rarity=rarity), work) for work in works]
+        return sorted(weighed, key=lambda pair: -pair[0].score)
+
     def match(self, held: HeldFacts) -> Match:
         """The work that a copy is. Certain only with a score of 0.95 and a margin of 0.2 to the runner-up."""
-        weighed: list[tuple[Evidence, WorkFacts]] = []
-        rarity = self._rarity(held.title)
-        for number in self._candidates(held):
-            work = self._works[number]
-            weighed.append((weigh(held, work, rarity=rarity), work))
-        weighed.sort(key=lambda pair: -pair[0].score)
+        near, far = self._parted(held, [self._works[number] for number in self._candidates(held)])
+        weighed = self._weighed(held, near)
+        if not weighed or weighed[0][0].score < POSSIBLE:
+            weighed = sorted((*weighed, *self._weighed(held, far)), key=lambda pair: -pair[0].score)
         if not weighed or weighed[0][0].score < POSSIBLE:
             reasons = weighed[0][0].reasons if weighed else ("Nothing in the catalogue is near.",)
             best_id = weighed[0][1].work_id if weighed else None
