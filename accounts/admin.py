@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from accounts.models import ApiKey, AuditEntry, Role, User
+from accounts.models import ApiKey, AuditEntry, LoginFailure, Role, User
 from accounts.services.keys import create_key, revoke_key
 from accounts.services.users import apply_role
 from config.admin_base import ADMIN, RecordAdmin, button, count_of, who
@@ -150,4 +150,13 @@ class AuditEntryAdmin(RecordAdmin):
     list_display = ("at", "actor_name", "action", "target_type", "target_name", "address")
     list_filter = ("action", "target_type")
     search_fields = ("actor_name", "target_name", "target_id", "request_id")
+    date_hierarchy = "at"
+
+
+@admin.register(LoginFailure, site=site)
+class LoginFailureAdmin(RecordAdmin):
+    section, order = PEOPLE, 40
+    view_role = ADMIN
+    list_display = ("account", "address", "at")
+    search_fields = ("account", "address")
     date_hierarchy = "at"

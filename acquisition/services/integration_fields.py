@@ -246,6 +246,8 @@ def _must_be_usable(row: Row) -> None:
     except ValidationError:
         raise
     except (UnabridgedError, TypeError, ValueError) as error:
+        if isinstance(error.__cause__, ValidationError):
+            raise error.__cause__ from error  # it names the field
         words = error.message if isinstance(error, UnabridgedError) else "The settings do not fit this kind of service."
         raise ValidationError(words, fields={"settings": words}) from error
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule
 
-from accounts.models import AuditEntry, User
+from accounts.models import AuditEntry, LoginFailure, User
 from accounts.services.keys import create_key
 from accounts.services.users import create_user
 from accounts.tests.people import PASSWORD
@@ -19,6 +19,7 @@ from acquisition.models import (
     DownloadEvent,
     ImportRecord,
     Indexer,
+    Notification,
     Release,
     SearchState,
 )
@@ -37,6 +38,7 @@ from library.models import (
     Gap,
     GapAnalysis,
     LibraryRoot,
+    Merge,
     Narrator,
     ProviderState,
     Recording,
@@ -86,6 +88,18 @@ def make_rows(number: int) -> dict[type, Any]:
     )
     keep(IntervalSchedule.objects.create(every=1000 + number, period="minutes"))
     keep(CrontabSchedule.objects.create(minute=str(number), hour="3"))
+    keep(LoginFailure.objects.create(account=HOSTILE, address="127.0.0.1", at=now))
+    keep(Merge.objects.create(kind="author", kept_id=number, gone_id=1000 + number, actor=user))
+    keep(
+        Notification.objects.create(
+            key=f"key {number}",
+            target=f"target {number}",
+            event="imported",
+            title=HOSTILE,
+            body=HOSTILE,
+            next_try_at=now,
+        )
+    )
     _library(number, user, run, now, keep)
     _acquisition(number, user, made, now, keep)
     return {type(row): row for row in made}

@@ -21,7 +21,7 @@ OURS = ("accounts", "scheduling", "library", "acquisition")
 MODELS = sorted(site._registry, key=lambda model: model._meta.label)
 # Links between two rows; both pages show them.
 LINKS = (BookAuthor, BookNarrator)
-ADMINS_ONLY = {"accounts.User", "accounts.ApiKey", "accounts.AuditEntry"}
+ADMINS_ONLY = {"accounts.User", "accounts.ApiKey", "accounts.AuditEntry", "accounts.LoginFailure"}
 
 
 def list_url(model: Any) -> str:

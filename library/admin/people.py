@@ -10,9 +10,10 @@ from django.utils import timezone
 from config.admin_base import MODERATOR, RecordAdmin, RoleInline, button, count_of
 from config.admin_display import bar, link
 from config.admin_site import BEHIND, SHELF, site
-from library.models import Author, AuthorAlias, Follow, Narrator
+from library.models import Author, AuthorAlias, Follow, Merge, Narrator
 from library.services.following import follow_authors
 from library.services.gaps import analyze_gaps
+from library.services.identity import undo_merge
 
 
 class AuthorAliasInline(RoleInline):
@@ -101,3 +102,19 @@ class NarratorAdmin(RecordAdmin):
     @admin.display(description="books", ordering="number")
     def book_count(self, narrator: Any) -> int:
         return narrator.number
+
+
+@admin.register(Merge, site=site)
+class MergeAdmin(RecordAdmin):
+    section, order = BEHIND, 80
+    list_display = ("__str__", "kind", "origin", "actor", "created_at", "undone_at")
+    list_filter = ("kind", "origin", ("undone_at", admin.EmptyFieldListFilter))
+    list_select_related = ("actor",)
+    date_hierarchy = "created_at"
+    buttons = ("part",)
+
+    @button("Part again", role=MODERATOR, tone="danger", when=lambda merge: merge.undone_at is None)
+    def part(self, request: HttpRequest, rows: list[Merge]) -> str:
+        for merge in rows:
+            undo_merge(merge=merge, now=timezone.now())
+        return f"{len(rows)} parted again."

@@ -110,8 +110,8 @@ class MatchIndex:
         keys |= {("word", f"{family}:{word}") for family in _families(authors) for word in self._rarest(title)}
         return keys
 
-    def _candidates(self, held: HeldFacts) -> list[int]:
-        """Works that share a key, those with more and rarer keys first."""
+    def _candidates(self, held: HeldFacts) -> list[tuple[WorkFacts, bool]]:
+        """Works that share a key, those with more and rarer keys first; and whether they share more than a word."""
         parsed = parse_title(held.title)
         places = [(place.name, place.position) for place in held.series]
         if parsed.series:
@@ -119,6 +119,7 @@ class MatchIndex:
         keys = self._keys(held.title, held.authors, places, held.identifiers)
         keys |= self._keys(parsed.title, held.authors, (), ())
         votes: Counter[int] = Counter()
+        strong: set[int] = set()
         for key in keys:
             block = self._blocks.get(hash(key))
             if block is None:
@@ -129,9 +130,11 @@ class MatchIndex:
             weight = 1000 if key[0] == "id" else max(1, 64 // len(numbers))
             for number in numbers:
                 votes[number] += weight
+            if key[0] != "word":
+                strong.update(numbers)
         ranked = votes.most_common(MAX_CANDIDATES)
         # One shared word in a common family name is nothing beside a work that shares the whole title.
-        return [number for number, vote in ranked if vote * 16 >= ranked[0][1]]
+        return [(self._works[number], number in strong) for number, vote in ranked if vote * 16 >= ranked[0][1]]
 
     def _rarity(self, title: str) -> float:
         """How telling a title is, 0 to 1: the information of its rarest words against that of a word met once."""
@@ -142,14 +145,31 @@ class MatchIndex:
         told = sum(math.log((len(self._works) + 1) / (self._frequency[word] + 1)) for word in words)
         return min(1.0, told / (2 * most))
 
+    def _parted(self, held: HeldFacts) -> tuple[list[WorkFacts], list[WorkFacts]]:
+        """Likely candidates, and those that share but a word or whose authors have other family names.
+
+        To weigh is dear: the others need no look if one of the likely is certain.
+        """
+        families = _families(held.authors)
+        ids = {value.upper() for _, value in held.identifiers}
+        parted: tuple[list[WorkFacts], list[WorkFacts]] = ([], [])
+        for work, strong in self._candidates(held):
+            theirs = _families(work.authors)
+            other = not strong or (bool(families and theirs) and families.isdisjoint(theirs))
+            parted[other and ids.isdisjoint(value.upper() for _, value in work.identifiers)].append(work)
+        return parted
+
+    def _weighed(self, held: HeldFacts, works: Iterable[WorkFacts]) -> list[tuple[Evidence, WorkFacts]]:
+        rarity = self._rarity(held.title)
+        weighed = [(weigh(held, work, rarity=rarity), work) for work in works]
+        return sorted(weighed, key=lambda pair: -pair[0].score)
+
     def match(self, held: HeldFacts) -> Match:
         """The work that a copy is. Certain only with a score of 0.95 and a margin of 0.2 to the runner-up."""
-        weighed: list[tuple[Evidence, WorkFacts]] = []
-        rarity = self._rarity(held.title)
-        for number in self._candidates(held):
-            work = self._works[number]
-            weighed.append((weigh(held, work, rarity=rarity), work))
-        weighed.sort(key=lambda pair: -pair[0].score)
+        near, far = self._parted(held)
+        weighed = self._weighed(held, near)
+        if not weighed or weighed[0][0].score < CERTAIN:
+            weighed = sorted((*weighed, *self._weighed(held, far)), key=lambda pair: -pair[0].score)
         if not weighed or weighed[0][0].score < POSSIBLE:
             reasons = weighed[0][0].reasons if weighed else ("Nothing in the catalogue is near.",)
             best_id = weighed[0][1].work_id if weighed else None

@@ -299,6 +299,7 @@ def sort_name(name: str) -> str:
     return f"{' '.join(parts[-family:])}, {' '.join(parts[:-family])}{tail}"
 
 
+@lru_cache(maxsize=65536)
 def surname(name: str) -> str:
     """The folded family name; for a single name that name, and empty text for none."""
     parts = [part for part in _name_words(name) if part not in GENERATIONS]

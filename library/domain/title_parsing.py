@@ -373,9 +373,29 @@ def _without_author(text: str, author: str) -> str:
     return text
 
 
+# Letters, single spaces and apostrophes only: nothing that a rule could take, unless the last word is such a thing.
+_PLAIN = re.compile(r"[^\W\d_]+(?:['\s][^\W\d_]+)*")
+_TELLING = re.compile(
+    r"abridged|k[üu]rzt|int[ée]gral|abr[ée]g|dramati|drama$|radio|audio|cast\b|h(?:[öo]|oe)r(?:buch|spiel)$|"
+    r"\b(?:edition|version|text)$",
+    re.IGNORECASE,
+)
+
+
+def _is_plain(text: str, author: str, known_series: tuple[str, ...]) -> bool:
+    """Whether a title is words and no more, as most are: then no rule needs to look at it."""
+    if known_series or not _PLAIN.fullmatch(text) or _TELLING.search(text):
+        return False
+    return parse_number(text.rpartition(" ")[2]) is None and (
+        not author or straighten(author).casefold() not in text.casefold()
+    )
+
+
 @lru_cache(maxsize=65536)
 def _parse(title: str, author: str, known_series: tuple[str, ...]) -> ParsedTitle:
     text = re.sub(r"^(.+),\s+(The|An?)$", r"\2 \1", straighten(title)[:MAX_LENGTH])
+    if len(text) <= 80 and _is_plain(text, author, known_series):
+        return ParsedTitle(title=text)
     reading = _read(_without_author(text, author), known_series)
     named = [place for place in reading.places if place.series] or list(reading.places)
     place = named[0] if named else Place()
