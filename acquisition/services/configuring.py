@@ -19,7 +19,7 @@ SECRET_COLUMNS = frozenset({"api_key", "password"})
 SECRET_SETTING = re.compile(r"(?i)(password|secret|token|api_?key|cookie|mam_id|passkey)")
 
 # Columns without which a kind cannot be asked.
-NEEDED = {
+NEEDED: dict[str, set[str]] = {
     "url": {IndexerKind.TORZNAB, IndexerKind.NEWZNAB, ClientKind.QBITTORRENT, ClientKind.TRANSMISSION},
     "api_key": {IndexerKind.MYANONAMOUSE},
 }

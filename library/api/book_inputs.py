@@ -41,7 +41,10 @@ class BookInput(StrictSerializer):
         max_length=100, allow_blank=True, allow_null=True, required=False, help_text="`2`, `2.5`, `1-3`."
     )
     series_entries = PlaceInput(
-        many=True, required=False, max_length=MOST_NAMES, help_text="All its series, the first one the primary."
+        many=True,
+        required=False,
+        max_length=MOST_NAMES,  # type: ignore[call-arg]
+        help_text="All its series, the first one the primary.",
     )
     narrators = serializers.ListField(child=PersonField(), max_length=MOST_NAMES, required=False)
     isbn = IsbnField(allow_null=True, allow_blank=True, required=False)

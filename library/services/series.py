@@ -96,7 +96,7 @@ def _save(series: Series) -> None:
         with transaction.atomic():
             series.save()
     except IntegrityError:
-        held = Series.objects.filter(name_key=series.name_key, author_id=series.author_id).first()
+        held = Series.objects.filter(name_key=series.name_key, author=series.author).first()
         raise ConflictError(
             f"There is a series named {series.name!r} of this author already.",
             code="duplicate_resource",

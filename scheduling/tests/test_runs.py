@@ -212,7 +212,9 @@ class TestRecovering:
 
     def test_a_living_one_is_left_alone(self) -> None:
         run = ask()
-        Run.objects.filter(pk=run.pk).update(status=RunStatus.RUNNING, heartbeat_at=timezone.now() - datetime.timedelta(seconds=10))
+        Run.objects.filter(pk=run.pk).update(
+            status=RunStatus.RUNNING, heartbeat_at=timezone.now() - datetime.timedelta(seconds=10)
+        )
         assert recover_runs(now=timezone.now()) == {"lost": 0, "resent": 0}
         assert recover_runs(now=timezone.now(), all_running=True)["lost"] == 1
 
