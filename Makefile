@@ -37,7 +37,8 @@ judge: $(VENV)/.dev  ## measure judgement on the shared cases; fails when a figu
 	$(BIN)/python benchmarks/judge.py
 
 integration/.ready:
-	@if command -v qbittorrent-nox transmission-daemon opentracker ffmpeg >/dev/null; then :; \
+	@missing=; for tool in qbittorrent-nox transmission-daemon opentracker ffmpeg; do command -v $$tool >/dev/null || missing=1; done; \
+	if [ -z "$$missing" ]; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq qbittorrent-nox transmission-daemon opentracker ffmpeg >/dev/null; \
 	else echo "The integration tests need qbittorrent-nox, transmission-daemon, opentracker and ffmpeg. Install them (Debian: apt-get install …)."; exit 1; fi

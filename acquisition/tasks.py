@@ -13,7 +13,7 @@ from acquisition.services.feeds import sync_feeds
 from acquisition.services.gap_acquiring import acquire_gaps
 from acquisition.services.health import run_health_check
 from acquisition.services.housekeeping import keep_house
-from acquisition.services.importing import import_download
+from acquisition.services.importing import confirm_imports, import_download
 from acquisition.services.monitoring import monitor_downloads, remove_seeded, sweep_retries, transfer
 from acquisition.services.notifications import deliver_notifications
 from acquisition.services.tracker import check_events, read_account
@@ -30,6 +30,7 @@ def download_monitor(run: RunContext) -> Mapping[str, Any]:
         return import_download(download_id=run.params["import"], run=run)
     result = monitor_downloads(run=run)
     removed = remove_seeded(now=timezone.now())
+    confirm_imports(now=timezone.now())
     for line in result.errors:
         run.warn(line)
     tell_people(run)

@@ -1,15 +1,16 @@
 """The job `housekeeping`: what is old and nobody needs goes, a piece at a time; answers to “why not yet?” stay."""
 
 import datetime
-import importlib
-import importlib.util
 from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.sessions.models import Session
 from django.db.models import Exists, Max, OuterRef, QuerySet
 
+from accounts.services.lockout import prune_failures
+from accounts.services.tokens import prune_tokens
 from acquisition.models import Decision, Notification, NotificationStatus, Release
+from acquisition.services.recycling import empty_recycle_bin
 from acquisition.services.storage import measure_storage
 from library.models import GapAnalysis
 from library.services.settings import get_setting
@@ -18,7 +19,6 @@ from scheduling.services.context import RunContext
 
 PIECE = 1000
 STALE_RELEASE = datetime.timedelta(days=60)
-RECYCLING = "acquisition.services.recycling"
 
 
 def keep_house(*, run: RunContext, now: datetime.datetime) -> Mapping[str, Any]:
@@ -31,7 +31,9 @@ def keep_house(*, run: RunContext, now: datetime.datetime) -> Mapping[str, Any]:
         "gap_analyses": _delete(_old_analyses(before), run),
         "notifications": _delete(_old_notifications(before), run),
         "sessions": _delete(Session.objects.filter(expire_date__lt=now), run),
-        "recycled": _empty_recycle_bin(now),
+        "tokens": prune_tokens(now=now),
+        "login_failures": prune_failures(now=now),
+        "recycled": empty_recycle_bin(now=now),
     }
     measure_storage(now=now)
     done = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count)
@@ -72,11 +74,3 @@ def _old_analyses(before: datetime.datetime) -> QuerySet[GapAnalysis]:
 def _old_notifications(before: datetime.datetime) -> QuerySet[Notification]:
     ended = [NotificationStatus.SENT, NotificationStatus.FAILED]
     return Notification.objects.filter(status__in=ended, created_at__lt=before)
-
-
-def _empty_recycle_bin(now: datetime.datetime) -> int:
-    """Files whose days in the recycle bin are over; the bin decides which."""
-    if importlib.util.find_spec(RECYCLING) is None:
-        return 0
-    emptied = importlib.import_module(RECYCLING).empty_recycle_bin(now=now)
-    return emptied if isinstance(emptied, int) else len(emptied or ())
