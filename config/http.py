@@ -41,7 +41,7 @@ BROKEN_OFF = (
 REDIRECTS = {301, 302, 303, 307, 308}
 BUSY = {408, 425, 429, 500, 502, 503, 504, 507, 520, 521, 522, 523, 524}
 SECRET_PARAMETER = re.compile(r"(?i)\b(api_?key|passkey|token|password|mam_id|jackett_apikey|r|key|sid)=[^&\s\"'<>]+")
-USER_AGENT = "Unabridged/0.1 (+https://github.com/unabridged/unabridged)"
+USER_AGENT = "Unabridged/0.1 (self-hosted audiobook library)"
 
 
 def redact(text: str) -> str:
