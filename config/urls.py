@@ -14,6 +14,7 @@ from acquisition.api.decisions import DecisionViewSet
 from acquisition.api.download_clients import DownloadClientViewSet
 from acquisition.api.downloads import DownloadViewSet
 from acquisition.api.events import EventsViewSet
+from acquisition.api.explain import ExplainView
 from acquisition.api.gaps import GapAcquisitionViewSet
 from acquisition.api.imports import ImportViewSet
 from acquisition.api.indexers import IndexerViewSet
@@ -92,6 +93,7 @@ urlpatterns = [
     path("api/schema/", SchemaView.as_view(), name="schema"),
     path("api/docs/", DocsView.as_view(url_name="schema"), name="docs"),
     path("api/auth/", include("rest_framework.urls")),
+    path("api/explain/", ExplainView.as_view(), name="explain"),
     path("api/calendar.ics/", CalendarViewSet.as_view({"get": "file"}), name="calendar-file"),
     path("api/", include(router.urls)),
     path("admin/", site.urls),

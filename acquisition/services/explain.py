@@ -8,8 +8,31 @@ from acquisition.domain.release_names import parse_release
 from acquisition.models import Decision, DownloadBook, SearchState
 from acquisition.services.profiles import profile_for
 from acquisition.services.searching import circumstances, wanted_book
-from library.models import Book, Recording
-from library.services.explain import Explanation, explain_gap, told
+from config.errors import ValidationError
+from library.models import Book, Gap, Recording
+from library.services.explain import Explanation, explain_gap, explain_path, explain_title, find_book, told
+
+KINDS = ("path", "title", "release", "gap")
+
+
+def explain(*, kind: str, text: str, author: str = "", book: str = "", now: datetime.datetime) -> Explanation:
+    """One of `KINDS`. A book is named by its number or title, a gap also as `gap:NUMBER`. ValidationError says what is
+    missing, NotFoundError which book is not known."""
+    if kind == "path":
+        return explain_path(text)
+    if kind == "title":
+        return explain_title(text, author=author)
+    if kind == "release":
+        if not book:
+            raise ValidationError("A release is judged for a book: name it.", fields={"book": "Is needed."})
+        return explain_release(text, find_book(book), now=now)
+    prefix, _, number = text.partition(":")
+    gap = (
+        Gap.objects.filter(pk=int(number)).first()
+        if prefix == "gap" and number.isdigit() and len(number) < 19
+        else None
+    )
+    return explain_missing(gap.book if gap else find_book(text), now=now)
 
 
 def explain_release(name: str, book: Book, *, now: datetime.datetime) -> Explanation:

@@ -6,10 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from acquisition.services.explain import explain_missing, explain_release
+from acquisition.services.explain import explain
 from config.errors import UnabridgedError
-from library.models import Gap
-from library.services.explain import Explanation, explain_path, explain_title, find_book
 
 
 class Command(BaseCommand):
@@ -30,20 +28,9 @@ class Command(BaseCommand):
         gap.add_argument("text", metavar="BOOK", help="number or title of the book; or gap:NUMBER")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        asked = {name: options.get(name) or "" for name in ("kind", "text", "author", "book")}
         try:
-            found = self._explain(options)
+            found = explain(**asked, now=timezone.now())
         except UnabridgedError as error:
             raise CommandError(error.message) from error
         self.stdout.write(json.dumps(found.as_data(), ensure_ascii=False) if options["json"] else found.as_text())
-
-    def _explain(self, options: dict[str, Any]) -> Explanation:
-        text, now = options["text"], timezone.now()
-        if options["kind"] == "path":
-            return explain_path(text)
-        if options["kind"] == "title":
-            return explain_title(text, author=options["author"])
-        if options["kind"] == "release":
-            return explain_release(text, find_book(options["book"]), now=now)
-        kind, _, number = text.partition(":")
-        gap = Gap.objects.filter(pk=int(number)).first() if kind == "gap" and number.isdigit() else None
-        return explain_missing(gap.book if gap else find_book(text), now=now)
