@@ -84,10 +84,15 @@ def _plain(value: Any) -> str:
     return "yes" if value is True else "no" if value is False else str(value)
 
 
+def _searchable(text: str) -> str:
+    """Without NUL, which no text in PostgreSQL holds."""
+    return text.replace("\x00", "")
+
+
 def explain_path(path: str) -> Explanation:
     """What a path alone says; and, where a copy lies there, what was read of it and which book it is."""
     found = Explanation(f"The path {path}").add("What the path alone says", told(parse_path(path)))
-    copy = Copy.objects.filter(path=path.strip("/")).select_related("book", "root").order_by("missing_since").first()
+    copy = Copy.objects.filter(path=_searchable(path).strip("/")).select_related("book", "root").order_by("missing_since").first()
     if copy is None:
         return found.add("On the shelf", ["No copy with this path is known."])
     return _add_copy(found, copy)
@@ -101,6 +106,7 @@ def explain_title(title: str, *, author: str = "") -> Explanation:
     if author:
         keys += [f"key of the author: {person_key(author)}", f"the author is sorted as: {sort_name(author)}"]
     found.add("What it is compared by", keys)
+    title, author = _searchable(title), _searchable(author)
     copy = Copy(title=title, authors=[author] if author else [], series=[], narrators=[])
     ids = candidate_ids([copy]) | set(
         Book.objects.filter(title_key=title_key(title)[:500]).values_list("pk", flat=True)
@@ -164,6 +170,7 @@ def _verdict(match: Match, names: dict[Any, str]) -> str:
 
 def find_book(text: str) -> Book:
     """A book by its number or its title. NotFoundError where there is none, or it could be several."""
+    text = _searchable(text)
     if text.isdigit() and (book := Book.objects.filter(pk=int(text)).first()):
         return book
     rows = Book.objects.filter(Q(title_key=title_key(text)[:500]) | Q(title__iexact=text)).order_by("-is_owned", "pk")
