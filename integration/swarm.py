@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import qbittorrentapi
 import torf
 
 from acquisition.clients.qbittorrent import QBittorrentClient
@@ -50,6 +51,15 @@ def make_files(folder: Path, book: Book) -> Path:
     return folder / book.name
 
 
+def _is_announced(seeder: Daemon, infohash: str) -> bool:
+    """Whether the tracker has heard of the seeder: who asks the tracker earlier is sent away for half an hour."""
+    raw = qbittorrentapi.Client(host=seeder.url, username=seeder.username, password=seeder.password)
+    return any(
+        row.url.startswith("http") and row.status == qbittorrentapi.TrackerStatus.WORKING
+        for row in raw.torrents_trackers(torrent_hash=infohash)
+    )
+
+
 @contextmanager
 def run_swarm(folder: Path, books: list[Book], *, api_key: str = "indexer-key") -> Iterator[Swarm]:
     """Everything up and seeding; ended at the end."""
@@ -71,6 +81,9 @@ def run_swarm(folder: Path, books: list[Book], *, api_key: str = "indexer-key") 
         wait_for(
             lambda c=client, t=torrent: any(row.state is ClientState.COMPLETE for row in c.list(refs=[t.infohash])),
             why=f"{book.name} is seeded",
+        )
+        wait_for(
+            lambda t=torrent: _is_announced(seeder, t.infohash), why=f"the tracker knows the seeder of {book.name}"
         )
         items.append(FakeItem(book.release, torrent=data, size=torrent.size, seeders=book.seeders))
     try:
