@@ -92,7 +92,12 @@ def _searchable(text: str) -> str:
 def explain_path(path: str) -> Explanation:
     """What a path alone says; and, where a copy lies there, what was read of it and which book it is."""
     found = Explanation(f"The path {path}").add("What the path alone says", told(parse_path(path)))
-    copy = Copy.objects.filter(path=_searchable(path).strip("/")).select_related("book", "root").order_by("missing_since").first()
+    copy = (
+        Copy.objects.filter(path=_searchable(path).strip("/"))
+        .select_related("book", "root")
+        .order_by("missing_since")
+        .first()
+    )
     if copy is None:
         return found.add("On the shelf", ["No copy with this path is known."])
     return _add_copy(found, copy)
