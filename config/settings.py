@@ -4,7 +4,9 @@ The embedded default needs no server: SQLite and file-system queues in the data 
 REDIS_URL the same code runs on PostgreSQL and Redis, with as many workers as wanted.
 """
 
+import os
 import sys
+import tempfile
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -32,7 +34,6 @@ CSRF_TRUSTED_ORIGINS = env.words("UNABRIDGED_CSRF_TRUSTED_ORIGINS")
 
 def _stored_secret(directory: Path) -> str:
     """A random secret that is made at the first start and kept in the data directory, readable by its owner only."""
-    import os
     import secrets
 
     place = directory / "secret_key"
@@ -328,6 +329,8 @@ CACHES["limits"] = (
 )
 
 QUEUE_DIR = DATA_DIR / "queue"
+# Test processes run side by side with the same run ids: each has a folder of its own.
+HOLD_DIR = DATA_DIR / "runs" if not TESTING else Path(tempfile.gettempdir()) / f"unabridged-test-{os.getpid()}"
 CELERY_BROKER_URL = REDIS_URL or "files://localhost//"
 if not REDIS_URL:
     CELERY_BROKER_TRANSPORT_OPTIONS = {

@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -25,7 +26,8 @@ def follow_run(command: BaseCommand, *, job: str, params: dict[str, Any] | None 
     if sys.stderr.isatty():
         watcher.start()
     try:
-        execute_run(run.pk)
+        if execute_run(run.pk) is None:
+            _wait_for(run)  # a server took it up first
     except KeyboardInterrupt:
         Run.objects.filter(pk=run.pk, status=RunStatus.RUNNING).update(
             status=RunStatus.CANCELLED, message="Interrupted at the keyboard.", finished_at=timezone.now()
@@ -42,6 +44,11 @@ def follow_run(command: BaseCommand, *, job: str, params: dict[str, Any] | None 
         raise CommandError(run.message or f"The job ended as {run.status}.")
     command.stdout.write(run.message or "Done.")
     return run
+
+
+def _wait_for(run: Run) -> None:
+    while Run.objects.unfinished().filter(pk=run.pk).exists():
+        time.sleep(0.2)
 
 
 def _draw(run_id: int, stop: threading.Event) -> None:

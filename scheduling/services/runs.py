@@ -23,6 +23,7 @@ from config.errors import ConflictError, NotFoundError, UnabridgedError
 from scheduling.domain.jobs import JOBS
 from scheduling.models import FailedAttempt, Run, RunStatus, Trigger
 from scheduling.services.context import RunCancelled, RunContext, count_attempt
+from scheduling.services.holding import held, is_held
 from scheduling.services.registry import HANDLERS
 
 logger = logging.getLogger(__name__)
@@ -81,6 +82,11 @@ def prepare_queue() -> None:
 
 def execute_run(run_id: int) -> Run | None:
     """Claim a queued run and do it. None when somebody else has it."""
+    with held(run_id):
+        return _claim_and_do(run_id)
+
+
+def _claim_and_do(run_id: int) -> Run | None:
     now = timezone.now()
     claimed = Run.objects.filter(pk=run_id, status=RunStatus.QUEUED).update(
         status=RunStatus.RUNNING, started_at=now, heartbeat_at=now
@@ -157,11 +163,13 @@ def cancel_run(run: Run, *, now: datetime.datetime) -> Run:
 def recover_runs(*, now: datetime.datetime, all_running: bool = False) -> dict[str, int]:
     """End the runs whose worker died and send the hints again that were lost.
 
-    `all_running`: at the start of the only worker, every run that is still marked as running is an orphan.
+    `all_running`: at the start of the only worker, every run that is still marked as running is an orphan, unless a
+    living process (a command at this moment) works on it.
     """
-    orphans = (
-        Run.objects.filter(status=RunStatus.RUNNING) if all_running else Run.objects.silent_since(now - SILENT_AFTER)
-    )
+    orphans = Run.objects.silent_since(now - SILENT_AFTER)
+    if all_running:
+        running = Run.objects.filter(status=RunStatus.RUNNING).values_list("pk", flat=True)
+        orphans = Run.objects.filter(status=RunStatus.RUNNING, pk__in=[pk for pk in running if not is_held(pk)])
     lost = orphans.update(
         status=RunStatus.FAILED,
         error_code="worker_lost",

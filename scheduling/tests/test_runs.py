@@ -16,6 +16,7 @@ from config.errors import ConflictError, NotFoundError, Unavailable
 from scheduling.management.follow import follow_run
 from scheduling.models import FailedAttempt, Run, RunStatus, Trigger
 from scheduling.services.context import RunContext
+from scheduling.services.holding import held, is_held
 from scheduling.services.registry import HANDLERS
 from scheduling.services.runs import cancel_run, execute_run, recover_runs, request_run, tally_failure
 from scheduling.tasks import start, sweep
@@ -286,3 +287,20 @@ def test_the_commands_have_help(capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit):
             call_command(name, "--help")
         assert "usage" in capsys.readouterr().out
+
+
+@pytest.mark.django_db
+class TestHolding:
+    def test_a_starting_server_leaves_the_run_of_a_living_process_alone(self) -> None:
+        run = ask()
+        Run.objects.filter(pk=run.pk).update(status=RunStatus.RUNNING, heartbeat_at=at(-60))
+        with held(run.pk):
+            assert recover_runs(now=timezone.now(), all_running=True)["lost"] == 0
+        assert recover_runs(now=timezone.now(), all_running=True)["lost"] == 1
+
+    def test_who_comes_second_does_not_take_the_hold_away(self) -> None:
+        with held(7):
+            with held(7):
+                pass
+            assert is_held(7)
+        assert not is_held(7)
