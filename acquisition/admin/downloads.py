@@ -9,8 +9,9 @@ from django.utils import timezone
 from acquisition.domain.states import ACTIVE, SENTENCES, DownloadState, can_move
 from acquisition.models import Download, DownloadBook, DownloadEvent, ImportRecord, ImportStatus
 from acquisition.services.asking import cancel_download, reject_download, retry_download
-from acquisition.services.importing import overrule_and_import, undo_import
+from acquisition.services.importing import overrule_and_import
 from acquisition.services.monitoring import wake_monitor
+from acquisition.services.settling import undo_import
 from config.admin_base import MODERATOR, RecordAdmin, RoleInline, button, count_of, has_role, reason_of, who
 from config.admin_display import bar, clock, link, moment_column, pill, size
 from config.admin_site import BEHIND, GETTING, site

@@ -21,8 +21,8 @@ from acquisition.api.releases import existing_book
 from acquisition.api.shapes import BookRefSerializer, book_ref, check_row
 from acquisition.domain.states import DownloadState
 from acquisition.models import Download, ImportRecord, ImportStatus
-from acquisition.services.importing import undo_import
 from acquisition.services.reviewing import assign_book, overrule_import
+from acquisition.services.settling import undo_import
 from acquisition.services.steering import name_of
 from config.api.serializers import StrictSerializer
 from config.api.viewsets import ReadOnlyViewSet

@@ -176,7 +176,7 @@ def _fill_staging(
     if sidecar:
         _write(staging / "metadata.json", json.dumps(sidecar, ensure_ascii=False, indent=2).encode())
     for folder in sorted(folders, key=lambda path: -len(path.parts)):
-        _sync_folder(folder)
+        sync_folder(folder)
     return "copy" if "copy" in methods else "hardlink"
 
 
@@ -244,7 +244,7 @@ def _reveal(staging: Path, target: Path) -> None:
                 code="target_exists",
             ) from error
         raise
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
     tidy(staging.parent)
 
 
@@ -283,7 +283,8 @@ def _same_disk(source: str, root: Path) -> bool:
     return Path(source).stat().st_dev == root.stat().st_dev
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Names in a folder are on the disk, not only in its cache."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -19,7 +19,8 @@ from django.db import models
 from django.db.models import query
 
 from acquisition.models import Download, ImportRecord, ImportStatus
-from acquisition.services.importing import clear_cut_off_imports, import_download
+from acquisition.services.importing import import_download
+from acquisition.services.settling import clear_cut_off_imports
 from acquisition.services.transitions import cancel
 from acquisition.tests.factories import NOW, SECONDS, arrived, make_book, make_context, make_root, make_sound
 from library.models import Book, Copy, LibraryRoot

@@ -11,14 +11,9 @@ from pathlib import Path
 import pytest
 
 from acquisition.models import BlocklistEntry, Download, ImportRecord, ImportStatus
-from acquisition.services.importing import (
-    clear_cut_off_imports,
-    import_again,
-    import_download,
-    overrule_and_import,
-    undo_import,
-)
+from acquisition.services.importing import import_again, import_download, overrule_and_import
 from acquisition.services.recycling import empty_recycle_bin
+from acquisition.services.settling import clear_cut_off_imports, undo_import
 from acquisition.tests.factories import (
     NOW,
     SECONDS,
@@ -237,7 +232,7 @@ def test_what_stands_on_the_shelf_meanwhile_is_not_doubled(book: Book, folder: P
     before = tree(Path(root.path))
     second = run_import(arrived(folder, book))
     assert (second.status, second.error_code) == ("blocked", "owned")
-    assert "nothing is overwritten" in second.error_message
+    assert "Nothing is overwritten" in second.error_message
     assert tree(Path(root.path)) == before
 
 
