@@ -4,34 +4,53 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('acquisition', '0001_initial'),
-        ('library', '0002_search'),
+        ("acquisition", "0001_initial"),
+        ("library", "0002_search"),
     ]
 
     operations = [
         migrations.RemoveConstraint(
-            model_name='importrecord',
-            name='import_status_known',
+            model_name="importrecord",
+            name="import_status_known",
         ),
         migrations.AddField(
-            model_name='download',
-            name='preview',
-            field=models.JSONField(blank=True, default=dict, editable=False, help_text='What its import would do, as of the last look.'),
+            model_name="download",
+            name="preview",
+            field=models.JSONField(
+                blank=True, default=dict, editable=False, help_text="What its import would do, as of the last look."
+            ),
         ),
         migrations.AddField(
-            model_name='importrecord',
-            name='wanted_path',
-            field=models.CharField(blank=True, help_text="An upgrade's name once what it replaces is gone; relative to the root.", max_length=1000),
+            model_name="importrecord",
+            name="wanted_path",
+            field=models.CharField(
+                blank=True,
+                help_text="An upgrade's name once what it replaces is gone; relative to the root.",
+                max_length=1000,
+            ),
         ),
         migrations.AlterField(
-            model_name='importrecord',
-            name='status',
-            field=models.CharField(choices=[('placing', 'Placing'), ('placed', 'Placed'), ('committed', 'Committed'), ('undoing', 'Undoing'), ('undone', 'Undone'), ('failed', 'Failed')], default='placing', max_length=20),
+            model_name="importrecord",
+            name="status",
+            field=models.CharField(
+                choices=[
+                    ("placing", "Placing"),
+                    ("placed", "Placed"),
+                    ("committed", "Committed"),
+                    ("undoing", "Undoing"),
+                    ("undone", "Undone"),
+                    ("failed", "Failed"),
+                ],
+                default="placing",
+                max_length=20,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='importrecord',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['placing', 'placed', 'committed', 'undoing', 'undone', 'failed'])), name='import_status_known'),
+            model_name="importrecord",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status__in", ["placing", "placed", "committed", "undoing", "undone", "failed"])),
+                name="import_status_known",
+            ),
         ),
     ]

@@ -109,7 +109,7 @@ def _write_name(record: ImportRecord, root: Path, now: datetime.datetime) -> Non
     """A reading of the library may have seen the folder under its new name before us; then there is one row too many."""
     facts = next((f for f in FolderReader(root).read_only(record.wanted_path) if isinstance(f, CopyFacts)), None)
     with transaction.atomic():
-        rows = record.root.copies.filter(path=record.wanted_path).exclude(pk=record.copy_id)
+        rows = record.root.copies.filter(path=record.wanted_path).exclude(pk=record.copy_id or 0)
         if record.copy_id and facts and facts.path == record.wanted_path:
             rows.delete()
             Copy.objects.filter(pk=record.copy_id).update(path=record.wanted_path)
