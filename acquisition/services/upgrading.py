@@ -24,7 +24,8 @@ from acquisition.services.placing import disk_errors, inside, root_path, sync_fo
 from acquisition.services.transitions import note
 from library.clients.folders.reader import FolderReader
 from library.domain.facts import CopyFacts, FileKind
-from library.models import Book, Copy, CopyFile
+from library.models import Book, Copy, CopyFile, MatchState
+from library.services.ownership import refresh_ownership, remove_orphans
 from library.services.shelf import adopt_copy
 
 # Verdicts whose rivals are replaced when it is filed: by the profile, or since a person overruled the check.
@@ -109,12 +110,22 @@ def _write_name(record: ImportRecord, root: Path, now: datetime.datetime) -> Non
     """A reading of the library may have seen the folder under its new name before us; then there is one row too many."""
     facts = next((f for f in FolderReader(root).read_only(record.wanted_path) if isinstance(f, CopyFacts)), None)
     with transaction.atomic():
-        rows = record.root.copies.filter(path=record.wanted_path).exclude(pk=record.copy_id or 0)
         if record.copy_id and facts and facts.path == record.wanted_path:
-            rows.delete()
-            Copy.objects.filter(pk=record.copy_id).update(path=record.wanted_path)
-            adopt_copy(root=record.root, facts=facts, now=now)
+            _rename_copy(record, facts, now)
         ImportRecord.objects.filter(pk=record.pk).update(target_path=record.wanted_path, wanted_path="")
         if isinstance(record.download, Download):
             note(record.download, f"It stands as {record.wanted_path} now.", now=now)
     record.target_path, record.wanted_path = record.wanted_path, ""
+
+
+def _rename_copy(record: ImportRecord, facts: CopyFacts, now: datetime.datetime) -> None:
+    """The copy stays the one of this import and of its book, whatever the reading made of it."""
+    others = record.root.copies.filter(path=record.wanted_path).exclude(pk=record.copy_id or 0)
+    own = Copy.objects.filter(pk=record.copy_id)
+    strangers = {pk for pk in (*others.values_list("book_id", flat=True), *own.values_list("book_id", flat=True)) if pk}
+    others.delete()
+    own.update(path=record.wanted_path, book=record.book, match_state=MatchState.CERTAIN)
+    adopt_copy(root=record.root, facts=facts, now=now)
+    strangers -= {record.book_id or 0}
+    refresh_ownership([*strangers, *([record.book_id] if record.book_id else [])])
+    remove_orphans(strangers, with_gaps=True)
