@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from acquisition.clients.packages import is_package
 from acquisition.domain.import_checks import UNFINISHED as INCOMPLETE
 from acquisition.domain.import_checks import UNREADABLE, Arrived, Check, Expected
 from acquisition.models import DownloadBook
@@ -22,7 +23,7 @@ from library.models import Recording
 from library.services.settings import get_setting
 from scheduling.services.context import RunContext
 
-ARCHIVES = frozenset({".zip", ".rar", ".7z", ".tar", ".gz", ".bz2", ".xz", ".r00", ".tgz"})
+ARCHIVES = frozenset({".tar", ".gz", ".bz2", ".xz", ".tgz", ".ace", ".z01", ".zst"})
 UNFINISHED = frozenset({".part", ".!qb", ".crdownload", ".tmp", ".aria2", ".partial", ".filepart", ".download"})
 # Folders that SABnzbd, NZBGet and Unpackerr unpack into, and rename when they are done.
 UNPACKING = re.compile(r"_unpack(?:_|$)|\.unpack|.*_unpackerred$|__incomplete", re.IGNORECASE)
@@ -81,7 +82,8 @@ def still_written(content: Path, before: Mapping[str, int]) -> Iterator[str]:
 
 
 def is_archive(name: str) -> bool:
-    return _suffix(name) in ARCHIVES
+    """Whether it is packed, in a way that we unpack or in another."""
+    return is_package(name) or _suffix(name) in ARCHIVES
 
 
 def _suffix(name: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from acquisition.clients.packages import is_package
 from acquisition.domain.import_checks import (
     NEVER_OVERRULED,
     Arrived,
@@ -39,7 +40,7 @@ from acquisition.services.placing import (
 from acquisition.services.recycling import plan_replacement
 from acquisition.services.settling import OPEN, after_commit
 from acquisition.services.transitions import block, fail, move, note, note_once
-from acquisition.services.unpacking import UNPACKED, unpack
+from acquisition.services.unpacking import unpack
 from acquisition.services.upgrading import replaced_copies
 from config.errors import ConflictError, Unavailable, ValidationError
 from library.clients.folders.reader import FolderReader
@@ -180,7 +181,7 @@ def _content(download: Download, root: LibraryRoot, run: RunContext) -> Path:
     """What came; what came packed is unpacked first."""
     content = locate(download)
     files = list(content_files(content))
-    packed = [path for path in files if path.suffix.lower() in UNPACKED]
+    packed = [path for path in files if is_package(path.name)]
     others = [path for path in files if is_archive(path.name) and path not in packed]
     if not packed or others or any(item.audio_files for item in _quick(content)):
         return content

@@ -121,7 +121,7 @@ def _write_name(record: ImportRecord, root: Path, now: datetime.datetime) -> Non
 def _rename_copy(record: ImportRecord, facts: CopyFacts, now: datetime.datetime) -> None:
     """The copy stays the one of this import and of its book, whatever the reading made of it."""
     others = record.root.copies.filter(path=record.wanted_path).exclude(pk=record.copy_id or 0)
-    own = Copy.objects.filter(pk=record.copy_id)
+    own = Copy.objects.filter(pk=record.copy_id or 0)
     strangers = {pk for pk in (*others.values_list("book_id", flat=True), *own.values_list("book_id", flat=True)) if pk}
     others.delete()
     own.update(path=record.wanted_path, book=record.book, match_state=MatchState.CERTAIN)

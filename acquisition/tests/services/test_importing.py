@@ -163,9 +163,9 @@ def _two_books(folder: Path) -> None:
     make_sound(folder / "The Road to Oz.m4b", seconds=SECONDS / 2)
 
 
-def _rar(folder: Path) -> None:
+def _tar(folder: Path) -> None:
     _no_audio(folder)
-    (folder / "book.rar").write_bytes(b"Rar!\x1a\x07\x00")
+    (folder / "book.tar").write_bytes(b"tar")
 
 
 def _abridged(folder: Path) -> None:
@@ -189,7 +189,7 @@ CASES: list[tuple[str, Callable[[Path], None], str, str, str]] = [
     ("same_title", _other_title, "blocked", "same_book", "“The Road to Oz”"),
     ("language", _german, "blocked", "language", "It is in German, and wanted in English."),
     ("one_book", _two_books, "blocked", "one_book", "It holds 2 books."),
-    ("packed", _rar, "blocked", "audio", "It came packed (book.rar)."),
+    ("packed", _tar, "blocked", "audio", "It came packed (book.tar)."),
     ("abridged", _abridged, "blocked", "abridged", "abridged, and you want it whole"),
     ("link", _link, "blocked", "readable", "is a link"),
 ]
