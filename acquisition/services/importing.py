@@ -1,33 +1,20 @@
 """Filing what came: checked, placed, committed to the database, and the gap closed by the same act."""
 
 import datetime
-import uuid
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from acquisition.clients.packages import is_package
-from acquisition.domain.import_checks import (
-    NEVER_OVERRULED,
-    Arrived,
-    Check,
-    Expected,
-    check_arrival,
-    compared,
-    failed,
-)
+from acquisition.domain.import_checks import NEVER_OVERRULED
 from acquisition.domain.states import DownloadState
-from acquisition.domain.upgrades import Verdict
 from acquisition.models import Download, DownloadBook, ImportRecord, ImportStatus
 from acquisition.services.acquiring import give_up_and_fall_back
-from acquisition.services.arriving import Stopped, expected_of, is_archive, look
-from acquisition.services.filing import book_name, free_folder, import_root, moves_of, template_of
-from acquisition.services.locating import content_files, locate, refresh_location
+from acquisition.services.arriving import Stopped
+from acquisition.services.filing import sidecars_of
+from acquisition.services.locating import refresh_location
 from acquisition.services.placing import (
-    STAGING,
     FileMove,
     PlacingError,
     Superseded,
@@ -37,16 +24,13 @@ from acquisition.services.placing import (
     place,
     root_path,
 )
-from acquisition.services.recycling import plan_replacement
+from acquisition.services.planning import Plan, journal_of, make_plan, preview_of
 from acquisition.services.settling import OPEN, after_commit
 from acquisition.services.transitions import block, fail, move, note, note_once
-from acquisition.services.unpacking import unpack
-from acquisition.services.upgrading import replaced_copies
 from config.errors import ConflictError, Unavailable, ValidationError
 from library.clients.folders.reader import FolderReader
 from library.domain.facts import CopyFacts
-from library.domain.naming import render_folder, sidecar_metadata
-from library.models import Book, Copy, LibraryRoot, MatchState
+from library.models import Book, Copy, MatchState
 from library.services.gaps import recount_books
 from library.services.settings import get_setting
 from library.services.shelf import adopt_copy, refresh_ownership
@@ -125,7 +109,7 @@ def _import_book(link: DownloadBook, run: RunContext) -> Copy:
         place(
             record,
             moves,
-            sidecar=sidecar_metadata(book_name(link.book)),
+            sidecars=sidecars_of(link.book),
             hardlink=get_setting("import.hardlink"),
             alive=run.flush,
         )
@@ -138,35 +122,24 @@ def _import_book(link: DownloadBook, run: RunContext) -> Copy:
 
 def _plan(link: DownloadBook, record: ImportRecord | None, run: RunContext) -> ImportRecord:
     """Look at what came, check it, and write the journal of what will be placed where."""
-    download, book = link.download, link.book
-    root = import_root(book)
-    content = _content(download, root, run)
-    run.report(message=f"Checking {book.title}")
-    arrived = look(content, link, run)
-    expected = expected_of(link)
-    checks = _check(arrived, expected, link)
-    facts = arrived.facts
-    target = render_folder(book_name(book, facts), template_of(root))
-    comparison = compared(arrived, expected)
-    replaced = plan_replacement(replaced_copies(comparison))
-    free = target if comparison.verdict is Verdict.NEW else free_folder(root, target)
-    values = {
-        "root": root,
-        "source_path": str(content)[:2000],
-        "target_path": free,
-        "wanted_path": target if replaced and free != target else "",
-        "staging_path": f"{STAGING}/import-{uuid.uuid4().hex[:12]}",
-        "files": [_as_json(m) for m in moves_of(content.parent, facts, book, template_of(root))],
-        "checks": [{"code": c.code, "ok": c.ok, "message": c.message} for c in checks],
-        "replaced": replaced,
-        "status": ImportStatus.PLACING,
-    }
+    plan = make_plan(link, run)
+    _keep_preview(link, plan)
+    if plan.standing:
+        raise Stopped(plan.standing)
+    values = journal_of(plan, link, run)
     if record is None:
-        return _write_journal(download, book, values)
+        return _write_journal(link.download, link.book, values)
     discard_staging(record)
     ImportRecord.objects.filter(pk=record.pk).update(**values)
     record.refresh_from_db()
     return record
+
+
+def _keep_preview(link: DownloadBook, plan: Plan) -> None:
+    """What would be filed where, for the person who is asked when it is blocked."""
+    kept = {**link.download.preview, str(link.book_id): preview_of(plan, link)}
+    link.download.preview = kept
+    Download.objects.filter(pk=link.download_id).update(preview=kept)
 
 
 def _write_journal(download: Download, book: Book, values: dict[str, Any]) -> ImportRecord:
@@ -175,32 +148,6 @@ def _write_journal(download: Download, book: Book, values: dict[str, Any]) -> Im
             return ImportRecord.objects.create(download=download, book=book, **values)
     except IntegrityError as error:
         raise Superseded(f"Another worker files {book.title}.") from error
-
-
-def _content(download: Download, root: LibraryRoot, run: RunContext) -> Path:
-    """What came; what came packed is unpacked first."""
-    content = locate(download)
-    files = list(content_files(content))
-    packed = [path for path in files if is_package(path.name)]
-    others = [path for path in files if is_archive(path.name) and path not in packed]
-    if not packed or others or any(item.audio_files for item in _quick(content)):
-        return content
-    return unpack(packed, Path(root.path), download.pk, alive=run.flush)
-
-
-def _quick(content: Path) -> list[CopyFacts]:
-    return [item for item in FolderReader(content.parent).read_only(content.name) if isinstance(item, CopyFacts)]
-
-
-def _check(arrived: Arrived, expected: Expected, link: DownloadBook) -> list[Check]:
-    checks = check_arrival(arrived, expected)
-    if standing := failed(checks, link.download.overrules):
-        raise Stopped(standing)
-    return checks
-
-
-def _as_json(move_: FileMove) -> dict[str, Any]:
-    return {"source": move_.source, "target": move_.target, "size_bytes": move_.size_bytes}
 
 
 def _commit(record: ImportRecord, link: DownloadBook) -> Copy:

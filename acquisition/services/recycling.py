@@ -14,7 +14,7 @@ from typing import Any
 from django.db import transaction
 
 from acquisition.models import ImportRecord, ImportStatus
-from acquisition.services.placing import STAGING, PlacingError, disk_errors, inside, root_path, tidy
+from acquisition.services.placing import SIDECARS, STAGING, PlacingError, disk_errors, inside, root_path, tidy
 from library.clients.folders.reader import FolderReader
 from library.domain.facts import CopyFacts
 from library.models import Copy, LibraryRoot, MatchState
@@ -77,7 +77,7 @@ def take_back(record: ImportRecord, *, now: datetime.datetime) -> int:
     bin_ = inside(root, f"{BIN}/{now.date().isoformat()}/{record.pk}-undone/{record.target_path}")
     moved = 0
     with disk_errors(root):
-        for file in [*record.files, {"target": "metadata.json", "size_bytes": None}]:
+        for file in [*record.files, *({"target": name, "size_bytes": None} for name in SIDECARS)]:
             path = target / file["target"]
             if path.is_file() and not path.is_symlink() and file["size_bytes"] in (None, path.stat().st_size):
                 kept = bin_ / file["target"]

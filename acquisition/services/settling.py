@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from acquisition.domain.states import DownloadState
 from acquisition.models import Download, ImportRecord, ImportStatus
+from acquisition.services.joining import clear_joined
 from acquisition.services.placing import PlacingError, discard_staging, root_path
 from acquisition.services.recycling import bring_back, recycle_replaced, take_back
 from acquisition.services.transitions import note, note_once
@@ -45,6 +46,7 @@ def settle(record: ImportRecord, now: datetime.datetime) -> None:
     if record.download_id:
         with suppress(OSError):  # why: what is left of the unpacking is tried again at the next look
             clear_unpacked(Path(record.root.path), record.download_id)
+            clear_joined(Path(record.root.path), record.download_id)
     try:
         recycle_replaced(record, now=now)
         take_name(record, now=now)
@@ -88,6 +90,7 @@ def _take_back_open(record: ImportRecord, now: datetime.datetime) -> bool:
             take_back(record, now=now)
         if record.download_id:
             clear_unpacked(root_path(record), record.download_id)
+            clear_joined(root_path(record), record.download_id)
     except (PlacingError, OSError) as error:
         words = error.message if isinstance(error, PlacingError) else str(error)
         ImportRecord.objects.filter(pk=record.pk).update(error_message=words[:1000])

@@ -152,7 +152,7 @@ record = SimpleNamespace(
 )
 moves = [placing.FileMove(str(p), p.name, p.stat().st_size) for p in sorted(source.iterdir())]
 with mock.patch.object(placing.ImportRecord, "objects", Rows()):
-    placing.place(record, moves, sidecar={"title": "B"}, hardlink="never", alive=lambda: None)
+    placing.place(record, moves, sidecars={"metadata.json": b"{}"}, hardlink="never", alive=lambda: None)
 print("done", flush=True)
 """
 

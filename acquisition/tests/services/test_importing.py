@@ -490,7 +490,8 @@ def test_a_person_overrules_a_check_and_it_is_recorded(book: Book, folder: Path)
 
 
 def test_nobody_overrules_that_there_is_nothing(book: Book, folder: Path) -> None:
-    _rar(folder)
+    _no_audio(folder)
+    (folder / "book.tar").write_bytes(b"tar")
     download = run_import(arrived(folder, book))
     with pytest.raises(ValidationError, match="cannot be overruled"):
         overrule_and_import(download=download, codes=["audio"], reason="please", actor="anna")
