@@ -21,6 +21,7 @@ from acquisition.api.indexers import IndexerViewSet
 from acquisition.api.integrations import IntegrationsViewSet
 from acquisition.api.notifications import NotificationsViewSet
 from acquisition.api.releases import ReleaseViewSet
+from acquisition.api.renames import RenameViewSet
 from acquisition.api.settings import SettingsViewSet
 from acquisition.api.system import FiguresViewSet, WorkViewSet
 from acquisition.api.tracker import TrackerViewSet
@@ -73,6 +74,7 @@ ACQUISITION = [
     ("indexers", IndexerViewSet),
     ("download-clients", DownloadClientViewSet),
     ("imports", ImportViewSet),
+    ("renames", RenameViewSet),
     ("events", EventsViewSet),
     ("system", FiguresViewSet),
     ("system", SettingsViewSet),

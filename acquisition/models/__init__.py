@@ -9,6 +9,7 @@ from acquisition.models.download import (
 )
 from acquisition.models.notification import Notification, NotificationStatus
 from acquisition.models.release import BlocklistEntry, Decision, Release, SearchState
+from acquisition.models.renaming import Rename, RenameStatus
 from acquisition.models.services import ClientKind, DownloadClient, Indexer, IndexerKind
 
 __all__ = [
@@ -26,5 +27,7 @@ __all__ = [
     "Notification",
     "NotificationStatus",
     "Release",
+    "Rename",
+    "RenameStatus",
     "SearchState",
 ]

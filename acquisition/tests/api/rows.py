@@ -17,6 +17,7 @@ from acquisition.models import (
     ImportRecord,
     Indexer,
     Release,
+    Rename,
     SearchState,
 )
 from acquisition.services.backups import backup_folder
@@ -94,6 +95,13 @@ def make_import(number: int = 1, **fields: Any) -> ImportRecord:
     return ImportRecord.objects.create(**{**values, **fields})
 
 
+def make_rename(number: int = 1, **fields: Any) -> Rename:
+    root, _ = LibraryRoot.objects.get_or_create(name="Shelf", defaults={"path": "/nowhere/shelf"})
+    steps = [{"old": f"Book {number}", "new": f"Author/Book {number}"}]
+    values = {"old_path": f"Book {number}", "new_path": f"Author/Book {number}", "steps": steps, "status": "done"}
+    return Rename.objects.create(**{"root": root, **values, **fields})
+
+
 def make_gap(number: int = 1, **fields: Any) -> Gap:
     values: dict[str, Any] = {
         "entry_class": "main",
@@ -155,6 +163,7 @@ ROWS: dict[str, Callable[[int], Any]] = {
     "/api/system/backups/": backup,
     "/api/imports/review/": lambda number: nothing_of(whole_download(number, status="blocked")),
     "/api/indexers/": lambda number: nothing_of(make_indexer(number)),
+    "/api/renames/": lambda number: nothing_of(make_rename(number)),
     "/api/imports/": lambda number: nothing_of(
         make_import(number, download=make_download(number), book=make_book(number))
     ),
