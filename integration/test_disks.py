@@ -25,13 +25,13 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     place.mkdir()
     if os.geteuid() != 0:
         pytest.fail("This test mounts a file system; run it as root.")
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)], check=True)  # noqa: S607
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)], check=True)
     yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)  # noqa: S607
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
 def remount(disk: Path, options: str) -> None:
-    subprocess.run(["mount", "-o", f"remount,{options}", str(disk)], check=True)  # noqa: S607
+    subprocess.run(["mount", "-o", f"remount,{options}", str(disk)], check=True)
 
 
 @pytest.fixture
