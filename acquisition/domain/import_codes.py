@@ -24,7 +24,7 @@ CHECKS: dict[str, str] = {
     "pack_files": "The files of this book are not in the pack. Choose them by hand, or cancel.",
 }
 ARCHIVES: dict[str, str] = {
-    "archive_refused": "The package leads out of its folder, holds links, or unpacks to far too much. Unpack it by hand if you trust it.",
+    "archive_refused": "It leads out of its folder, holds links, or unpacks to far too much. Unpack it by hand only if you trust it.",
     "archive_locked": "The package needs a password. Unpack it in its folder, then import again.",
     "archive_broken": "The package is damaged, or packed in a way that is not known. Choose another release.",
     "archive_incomplete": "A volume of the package is missing. Get it, then import again.",
