@@ -135,7 +135,7 @@ def floor_statements() -> dict[str, tuple[str, list[Any]]]:
     whole, _ = text(with_nested(Book.objects.all()).order_by().values(*COLUMNS, *TEXTS))
     return {
         "list": text(with_nested(newest).values(*COLUMNS, *TEXTS)[:100]),
-        "detail": text(with_details(Book.objects.filter(pk=777)).order_by().values()),
+        "detail": text(with_details(Book.objects.filter(pk=777))),
         "incomplete series": text(
             series.order_by("completion_percentage", "id").values(*SERIES_COLUMNS, "author_json")[:100]
         ),
