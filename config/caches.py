@@ -24,6 +24,7 @@ class CountingRedisCache(RedisCache):
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(server, params)
         self._lasting: dict[str, float] = {}
+        self._client: Any = None  # made once: Django makes a client a call, which takes as long as asking
 
     def add(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: Any = None) -> bool:
         if key in self._lasting:
@@ -35,10 +36,10 @@ class CountingRedisCache(RedisCache):
 
     def incr(self, key: Any, delta: int = 1, version: Any = None) -> int:
         made = self.make_and_validate_key(key, version=version)
-        client = self._cache.get_client(made, write=True)
-        count = int(client.incrby(made, delta))
+        self._client = self._client or self._cache.get_client(made, write=True)
+        count = int(self._client.incrby(made, delta))
         if count == delta and key in self._lasting:
-            client.expire(made, int(self._lasting[key]))  # it was gone, so this is a new one
+            self._client.expire(made, int(self._lasting[key]))  # it was gone, so this is a new one
         return count
 
     def clear(self) -> bool:

@@ -22,7 +22,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.close_if_health_check_failed()
         self.ensure_connection()
         with self.wrap_database_errors:
-            return self._prepare_cursor(self._with_fast_moments(base.ServerBindingCursor(self.connection)))
+            cursor = base.ServerBindingCursor(self.connection)  # type: ignore[call-arg]
+            return self._prepare_cursor(self._with_fast_moments(cursor))
 
     def create_cursor(self, name: str | None = None) -> Any:
         return self._with_fast_moments(super().create_cursor(name))
