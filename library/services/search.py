@@ -58,9 +58,11 @@ def _sqlite(words: list[str], key: str, limit: int, offset: int) -> SearchPage:
     found = (
         f"FROM {TABLE} JOIN library_book b ON b.id = {TABLE}.rowid WHERE {TABLE} MATCH %s AND b.status <> 'archived'"
     )
+    # The rank is worked out in a query of its own: FTS5 gives none beside a window.
     ranked = (
-        f"SELECT b.id, -bm25({TABLE}, {SQLITE_WEIGHTS}) AS score, count(*) OVER () {found} "
-        "ORDER BY b.title_key = %s DESC, score DESC, b.is_owned DESC, b.id LIMIT %s OFFSET %s"
+        "SELECT f.id, f.score, count(*) OVER () FROM (SELECT b.id, b.title_key, b.is_owned, "
+        f"-bm25({TABLE}, {SQLITE_WEIGHTS}) AS score {found}) f "
+        "ORDER BY f.title_key = %s DESC, f.score DESC, f.is_owned DESC, f.id LIMIT %s OFFSET %s"
     )
     return _read(ranked, [query, key, limit, offset], f"SELECT count(*) {found}", [query], limit, offset)
 
