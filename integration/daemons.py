@@ -27,8 +27,8 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 PR_SET_PDEATHSIG = 1
 
 
-def _die_with_parent() -> None:
-    """Have the kernel end a daemon when the test run is killed and cannot tidy up (Linux, prctl(2)).
+def die_with_parent() -> None:
+    """Have the kernel end this process when the test run is killed and cannot tidy up (Linux, prctl(2)).
 
     A daemon that changes its user afterwards, as opentracker does under root, escapes this.
     """
@@ -72,7 +72,7 @@ class Daemon:
                 stdin=subprocess.DEVNULL,
                 cwd=self.home,
                 env={**os.environ, "HOME": str(self.home), **self.environment},
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
             )
         deadline = time.monotonic() + START_SECONDS
         while not self.is_ready(self.url):
