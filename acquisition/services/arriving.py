@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from acquisition.domain.hazards import find_programs
 from acquisition.domain.import_checks import UNFINISHED as INCOMPLETE
 from acquisition.domain.import_checks import UNREADABLE, Arrived, Check, Expected
 from acquisition.models import DownloadBook
@@ -49,6 +50,7 @@ def look(content: Path, link: DownloadBook, run: RunContext) -> Arrived:
         archives=tuple(name for name in others if is_archive(name)),
         unfinished=tuple(name for name in others if _suffix(name) in UNFINISHED),
         unreadable=(*linked, *faults, *(p.message for p in facts.problems if p.code in UNREADABLE)),
+        programs=() if link.files else tuple(find_programs(others)),
         book_count=1 if link.files else len(group_books(facts.path, [file.path for file in facts.audio_files])),
     )
 
