@@ -7,6 +7,7 @@ the same folder and ports with `restart()`. Only processes that were started her
 import base64
 import ctypes
 import hashlib
+import itertools
 import os
 import shutil
 import signal
@@ -33,6 +34,15 @@ def die_with_parent() -> None:
     A daemon that changes its user afterwards, as opentracker does under root, escapes this.
     """
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+_hosts = itertools.cycle(range(2, 255))
+
+
+def next_address() -> str:
+    """A loopback address for one peer. Transmission takes all peers at one address for the same peer, so that in a swarm
+    of several each needs its own."""
+    return f"127.0.0.{next(_hosts)}"
 
 
 def free_port() -> int:
@@ -135,6 +145,7 @@ Session\\DefaultSavePath={save_path}
 Session\\Port={peer_port}
 Session\\Interface=lo
 Session\\InterfaceName=lo
+Session\\InterfaceAddress={address}
 Session\\MultiConnectionsPerIp=true
 Session\\QueueingSystemEnabled=false
 
@@ -160,7 +171,12 @@ def start_qbittorrent(tmp_path: Path, *, name: str = "qbittorrent") -> Daemon:
     conf.parent.mkdir(parents=True, exist_ok=True)
     conf.write_text(
         QBITTORRENT_CONF.format(
-            save_path=save_path, peer_port=peer_port, port=port, username=USERNAME, secret=_pbkdf2(PASSWORD)
+            save_path=save_path,
+            peer_port=peer_port,
+            port=port,
+            username=USERNAME,
+            secret=_pbkdf2(PASSWORD),
+            address=next_address(),
         )
     )
     command = [_program("qbittorrent-nox"), f"--profile={home}", f"--webui-port={port}"]
@@ -181,7 +197,7 @@ def start_transmission(tmp_path: Path, *, name: str = "transmission") -> Daemon:
     save_path = home / "downloads"
     command = [
         *(_program("transmission-daemon"), "--foreground", "--config-dir", str(home / "config")),
-        *("--port", str(port), "--rpc-bind-address", "127.0.0.1", "--bind-address-ipv4", "127.0.0.1"),
+        *("--port", str(port), "--rpc-bind-address", "127.0.0.1", "--bind-address-ipv4", next_address()),
         *("--auth", "--username", USERNAME, "--password", PASSWORD, "--allowed", "127.0.0.1"),
         *("--download-dir", str(save_path), "--peerport", str(peer_port)),
         *("--no-dht", "--no-lpd", "--no-utp", "--no-portmap", "--no-global-seedratio", "--no-incomplete-dir"),

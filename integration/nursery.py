@@ -23,7 +23,6 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from typing import NoReturn
 
 from config import supervisor
 from config.celery import app
@@ -36,30 +35,35 @@ READ_AHEAD = ("celery.bin.celery", "celery.apps.worker", "celery.apps.beat", "ko
 
 def fork(act: Callable[[], object]) -> int:
     """A new process that does this and ends; its id."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if pid := os.fork():
-        return pid
-    code = 1
+    _flush()
+    pid = os.fork()
+    if not pid:
+        code = _code_of(act)
+        _flush()
+        os._exit(code)
+    return pid
+
+
+def _flush() -> None:
+    with contextlib.suppress(ValueError, OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
+def _code_of(act: Callable[[], object]) -> int:
+    """What the interpreter would end with after this."""
     try:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         act()
-        code = 0
     except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else int(end.code is not None)
         if isinstance(end.code, str):
             print(end.code, file=sys.stderr)
-    except BaseException:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:  # noqa: BLE001 (why: nothing of a child may go on in the code of its parent)
         traceback.print_exc()
-    _end(code)
-
-
-def _end(code: int) -> NoReturn:
-    with contextlib.suppress(ValueError, OSError):
-        sys.stdout.flush()
-        sys.stderr.flush()
-    os._exit(code)
+        return 1
+    return 0
 
 
 class Forked:

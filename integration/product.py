@@ -185,11 +185,15 @@ class Product:
         rows = self.query(sql)
         return rows[0][0] if rows else None
 
-    def close(self) -> None:
+    def rest(self) -> None:
+        """End all processes of it; its database stays, to be a template."""
         self.kill()
         if self._nursery:
             self._nursery.close()
             self._nursery = None
+
+    def close(self) -> None:
+        self.rest()
         if self.kind == "postgres":
             import redis
 
