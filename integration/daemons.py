@@ -64,6 +64,7 @@ class Daemon:
     home: Path
     is_ready: Callable[[str], bool]
     peer_port: int = 0
+    address: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
@@ -147,6 +148,9 @@ Session\\Interface=lo
 Session\\InterfaceName=lo
 Session\\InterfaceAddress={address}
 Session\\MultiConnectionsPerIp=true
+Session\\BTProtocol=TCP
+Session\\MaxUploads=-1
+Session\\MaxUploadsPerTorrent=-1
 Session\\QueueingSystemEnabled=false
 
 [Network]
@@ -165,7 +169,7 @@ WebUI\\LocalHostAuth=true
 
 def start_qbittorrent(tmp_path: Path, *, name: str = "qbittorrent") -> Daemon:
     """qbittorrent-nox with its Web UI; credentials are needed, even from loopback."""
-    home, port, peer_port = tmp_path / name, free_port(), free_port()
+    home, port, peer_port, address = tmp_path / name, free_port(), free_port(), next_address()
     save_path = home / "downloads"
     conf = home / "qBittorrent" / "config" / "qBittorrent.conf"
     conf.parent.mkdir(parents=True, exist_ok=True)
@@ -176,12 +180,12 @@ def start_qbittorrent(tmp_path: Path, *, name: str = "qbittorrent") -> Daemon:
             port=port,
             username=USERNAME,
             secret=_pbkdf2(PASSWORD),
-            address=next_address(),
+            address=address,
         )
     )
     command = [_program("qbittorrent-nox"), f"--profile={home}", f"--webui-port={port}"]
     url = f"http://127.0.0.1:{port}"
-    return Daemon(url, USERNAME, PASSWORD, save_path, command, home, _answers, peer_port).start()
+    return Daemon(url, USERNAME, PASSWORD, save_path, command, home, _answers, peer_port, address).start()
 
 
 def _pbkdf2(password: str) -> str:
@@ -193,17 +197,17 @@ def _pbkdf2(password: str) -> str:
 
 def start_transmission(tmp_path: Path, *, name: str = "transmission") -> Daemon:
     """transmission-daemon with a password on its RPC."""
-    home, port, peer_port = tmp_path / name, free_port(), free_port()
+    home, port, peer_port, address = tmp_path / name, free_port(), free_port(), next_address()
     save_path = home / "downloads"
     command = [
         *(_program("transmission-daemon"), "--foreground", "--config-dir", str(home / "config")),
-        *("--port", str(port), "--rpc-bind-address", "127.0.0.1", "--bind-address-ipv4", next_address()),
+        *("--port", str(port), "--rpc-bind-address", "127.0.0.1", "--bind-address-ipv4", address),
         *("--auth", "--username", USERNAME, "--password", PASSWORD, "--allowed", "127.0.0.1"),
         *("--download-dir", str(save_path), "--peerport", str(peer_port)),
         *("--no-dht", "--no-lpd", "--no-utp", "--no-portmap", "--no-global-seedratio", "--no-incomplete-dir"),
     ]
     url = f"http://127.0.0.1:{port}/transmission/rpc"
-    return Daemon(url, USERNAME, PASSWORD, save_path, command, home, _answers, peer_port).start()
+    return Daemon(url, USERNAME, PASSWORD, save_path, command, home, _answers, peer_port, address).start()
 
 
 def start_opentracker(tmp_path: Path, allowed: Iterable[str], *, name: str = "opentracker") -> Daemon:

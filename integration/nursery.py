@@ -134,7 +134,7 @@ def main() -> None:
     app.loader.import_default_modules()
     for name in READ_AHEAD:
         importlib.import_module(name)
-    supervisor.Child.start = _fork_child  # type: ignore[method-assign]
+    supervisor.Child.start = _fork_child  # type: ignore[method-assign, assignment]
     for line in sys.stdin:
         request = json.loads(line)
         if "wait" in request:

@@ -1,9 +1,11 @@
 """A real swarm on loopback: a tracker, a seeder with audiobooks, and an indexer that offers them."""
 
+import contextlib
 import hashlib
 import signal
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +15,10 @@ import torf
 
 from acquisition.clients.qbittorrent import QBittorrentClient
 from acquisition.demo.audio import write_tone
-from acquisition.domain.facts import AddOptions, ClientState, Payload
+from acquisition.domain.facts import AddOptions, ClientDownload, ClientState, Payload
 from acquisition.domain.torrents import parse_torrent
 from acquisition.tests.fake_indexers import FakeItem, FakeTorznab, make_torrent
+from config.errors import ExternalAPIError
 from integration.daemons import Daemon, start_opentracker, start_qbittorrent
 from integration.product import wait_for
 
@@ -178,6 +181,30 @@ class OpenSwarm:
         rows = client.list(refs=[offer.infohash for offer in new]) if new else []
         assert all(row.state is ClientState.COMPLETE for row in rows), rows
         return [offer.item(self.announce) for offer in offers]
+
+    @contextmanager
+    def introduce(self, peer: Daemon, list_torrents: Callable[[], Sequence[ClientDownload]]) -> Iterator[None]:
+        """Have the seeder connect to this peer for whatever it waits for. Transmission itself connects to no peer on
+        loopback (it takes such addresses for impossible), but takes connections from there."""
+        ended = threading.Event()
+        seeder = qbittorrentapi.Client(
+            host=self.seeder.url, username=self.seeder.username, password=self.seeder.password
+        )
+
+        def work() -> None:
+            while not ended.wait(0.5):
+                with contextlib.suppress(ExternalAPIError, qbittorrentapi.APIError):  # at most one ends before the other
+                    waiting = [row.ref for row in list_torrents() if row.progress == 0]
+                    if waiting:
+                        seeder.torrents_add_peers(peers=f"{peer.address}:{peer.peer_port}", torrent_hashes=waiting)
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
 
     def _allow(self, infohashes: Sequence[str]) -> None:
         """opentracker reads its list again at SIGHUP."""

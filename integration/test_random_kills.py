@@ -185,7 +185,7 @@ def worlds(
     with ExitStack() as stack:
         indexer = stack.enter_context(FakeTorznab(items, api_key=API_KEY))
         made = [
-            stack.enter_context(open_world(tmp_path / f"{client}-{kind}", client, empty[kind]))
+            stack.enter_context(open_world(tmp_path / f"{client}-{kind}", client, empty[kind], open_seeds))
             for client, kind in WORLDS
         ]
         for world in made:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from acquisition.domain.facts import ClientDownload
 from acquisition.tests.fake_indexers import FakeTorznab
 from integration.daemons import Daemon, start_qbittorrent, start_transmission
 from integration.product import Product, wait_for
+from integration.swarm import OpenSwarm
 
 STARTS: Mapping[str, Callable[..., Daemon]] = {"qbittorrent": start_qbittorrent, "transmission": start_transmission}
 AUTHOR = "Ada Quillfeather"
@@ -109,11 +110,15 @@ class World:
     def are_imported(self, titles: Iterable[str]) -> bool:
         return all("imported" in self.states(title) for title in titles)
 
-    def wait_until_imported(self, titles: Sequence[str], *, seconds: float = 60) -> None:
+    def wait_for(self, what: Callable[[], Any], *, seconds: float = 60, every: float = 0.2) -> Any:
+        """The first true answer; else an assertion with the whole story."""
         try:
-            wait_for(lambda: self.are_imported(titles), seconds=seconds)
+            return wait_for(what, seconds=seconds, every=every)
         except AssertionError:
             raise AssertionError(self.story()) from None
+
+    def wait_until_imported(self, titles: Sequence[str], *, seconds: float = 60) -> None:
+        self.wait_for(lambda: self.are_imported(titles), seconds=seconds)
 
     def story(self) -> str:
         """What a person needs to understand a failure."""
@@ -143,13 +148,15 @@ def hash_of(path: Path) -> str:
 
 
 @contextmanager
-def open_world(folder: Path, client_kind: str, template: Product) -> Iterator[World]:
+def open_world(folder: Path, client_kind: str, template: Product, swarm: OpenSwarm) -> Iterator[World]:
     """A copy of an empty installation, and a new client."""
     name = f"{client_kind} and {template.kind}"
     client = STARTS[client_kind](folder / "client")
     product = Product(folder / "data", kind=template.kind, template=template)
     try:
-        yield World(name, product, client, client_kind, folder / "shelf")
+        world = World(name, product, client, client_kind, folder / "shelf")
+        with swarm.introduce(client, world.torrents) if client_kind == "transmission" else nullcontext():
+            yield world
     finally:
         product.close()
         client.kill()
