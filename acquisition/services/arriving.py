@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from acquisition.domain.hazards import find_programs
 from acquisition.domain.import_checks import UNFINISHED as INCOMPLETE
 from acquisition.domain.import_checks import UNREADABLE, Arrived, Check, Expected
 from acquisition.models import DownloadBook
@@ -36,7 +37,7 @@ def look(content: Path, link: DownloadBook, run: RunContext) -> Arrived:
     For a pack only the files of this book count; `Stopped` when they are not there.
     """
     items, faults = _items(content)
-    others = [path.name for path in content_files(content)]
+    others = [path.name for path in _came_for(link, content)]
     facts = _facts_of(content, link, items)
     linked = [
         f"{PurePosixPath(file.path).name} is a link, and links are not followed. Put the file itself there."
@@ -49,8 +50,25 @@ def look(content: Path, link: DownloadBook, run: RunContext) -> Arrived:
         archives=tuple(name for name in others if is_archive(name)),
         unfinished=tuple(name for name in others if _suffix(name) in UNFINISHED),
         unreadable=(*linked, *faults, *(p.message for p in facts.problems if p.code in UNREADABLE)),
+        programs=tuple(find_programs(others)),
         book_count=1 if link.files else len(group_books(facts.path, [file.path for file in facts.audio_files])),
     )
+
+
+def _came_for(link: DownloadBook, content: Path) -> Iterator[Path]:
+    """The files that came for a book. Of a pack only its own: Transmission leaves parts of files that nobody wants,
+    where a piece of a wanted one reaches into them."""
+    wanted = {_below(path) for path in link.files}
+    for path in content_files(content):
+        name = _below(path.relative_to(content.parent).as_posix())
+        bare = name.rpartition(".")[0] if _suffix(name) in UNFINISHED else name
+        if not wanted or bare in wanted or name in wanted:
+            yield path
+
+
+def _below(path: str) -> str:
+    """A path without the download's own folder, which a client may have renamed."""
+    return path.partition("/")[2] or path
 
 
 def is_archive(name: str) -> bool:
