@@ -6,7 +6,6 @@ from typing import Any
 
 from django.utils import timezone
 
-from acquisition.services.acquiring import search_wanted
 from acquisition.services.backups import create_backup
 from acquisition.services.facts_to_tell import collect_facts
 from acquisition.services.feeds import sync_feeds
@@ -17,6 +16,7 @@ from acquisition.services.importing import confirm_imports, import_download
 from acquisition.services.monitoring import monitor_downloads, remove_seeded, sweep_retries, transfer
 from acquisition.services.notifications import deliver_notifications
 from acquisition.services.tracker import check_events, read_account
+from acquisition.services.wanted import search_wanted
 from scheduling.services.context import RunContext
 from scheduling.services.registry import job
 

@@ -49,6 +49,7 @@ class Indexer(ServiceHealth):
     queries_today = models.PositiveIntegerField(default=0, editable=False)
     grabs_today = models.PositiveIntegerField(default=0, editable=False)
     budget_date = models.DateField(null=True, blank=True, editable=False)
+    feed_read_at = models.DateTimeField(null=True, blank=True, editable=False)
     minimum_seeders = models.PositiveSmallIntegerField(default=1)
     seed_ratio = models.FloatField(null=True, blank=True)
     seed_time_minutes = models.PositiveIntegerField(null=True, blank=True)

@@ -25,6 +25,7 @@ from acquisition.domain.facts import (
 from acquisition.domain.faults import is_release_fault
 from acquisition.domain.states import DownloadState
 from acquisition.models import BlocklistEntry, ClientKind, Decision, Download, DownloadBook, DownloadClient, Release
+from acquisition.services.budgets import count_grab
 from acquisition.services.choosing import choose_files, chosen_files
 from acquisition.services.ports import ask, is_paused, open_client, open_indexer, trusted_hosts
 from acquisition.services.searching import blocked_releases, is_blocked
@@ -304,7 +305,9 @@ def _payload_of(download: Download, now: datetime.datetime) -> Payload:
         if is_paused(indexer, now):
             words = f"{indexer.name} is left alone until {indexer.paused_until:%H:%M}: {indexer.last_error}"
             raise Unavailable(words, service=indexer.name)
-        return ask(indexer, lambda: open_indexer(indexer).fetch(offer), now=now)
+        payload = ask(indexer, lambda: open_indexer(indexer).fetch(offer), now=now)
+        count_grab(indexer, today=now.date())
+        return payload
     sent: Mapping[str, Any] = download.payload
     if sent.get("magnet_link"):
         return Payload(magnet_url=sent["magnet_link"])

@@ -7,6 +7,7 @@ from acquisition.domain.packs import PackPlan, plan_pack
 from acquisition.domain.release_names import parse_release
 from acquisition.domain.torrents import BadTorrent, parse_torrent
 from acquisition.models import Decision, Download, Release
+from acquisition.services.budgets import count_grab
 from acquisition.services.grabbing import grab, offer_of
 from acquisition.services.ports import ask, is_paused, open_indexer
 from acquisition.services.searching import SearchResult, wanted_book
@@ -45,6 +46,7 @@ def read_pack(*, release: Release, now: datetime.datetime) -> PackPlan:
         return PackPlan()
     offer = offer_of(release)
     payload = ask(indexer, lambda: open_indexer(indexer).fetch(offer), now=now)
+    count_grab(indexer, today=now.date())
     if not payload.torrent:
         return PackPlan()
     try:

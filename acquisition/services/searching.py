@@ -6,7 +6,7 @@ widest and stops at the first tier that yields an accepted release.
 
 import datetime
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -29,7 +29,8 @@ from acquisition.models import (
     Release,
     SearchState,
 )
-from acquisition.services.ports import ask, is_paused, open_indexer, spend_query
+from acquisition.services.budgets import spend_paced_query, spend_query
+from acquisition.services.ports import ask, is_paused, open_indexer
 from acquisition.services.profiles import profile_for
 from acquisition.services.tracker import grab_stop_reason
 from config.errors import ExternalAPIError
@@ -59,6 +60,7 @@ class SearchResult:
     errors: list[str] = field(default_factory=list)
     tier: str = ""
     asked: int = 0
+    is_over: bool = True  # the whole plan is asked; false while wider queries are left
 
     @property
     def accepted(self) -> list[Decision]:
@@ -94,11 +96,32 @@ def search_book(
     judged: list[Judged] = []
     for tier in plan_queries(wanted, asin=book.asin, isbn=book.isbn):
         result.tier = tier.name
-        judged += judge(book, _ask_all(usable, tier, now, seen, result), now, wanted=wanted)
+        judged += judge(book, _ask_all(usable, tier, now, seen, result, _spend_any), now, wanted=wanted)
         if not interactive and any(verdict.is_accepted for _, _, verdict in judged):
             break
     _keep(book, judged, now, run, result)
     _remember_search(book, result, now)
+    return result
+
+
+def search_step(*, book: Book, now: datetime.datetime, run: Run | None = None) -> SearchResult:
+    """The next query of the book's plan, of every indexer that has a share of this hour left.
+
+    `is_over` of the result says whether the plan is through: something was accepted, or nothing wider is left to ask.
+    """
+    state = SearchState.objects.filter(book=book).first()
+    wanted, result = wanted_book(book), SearchResult(book)
+    plan = plan_queries(wanted, asin=book.asin, isbn=book.isbn)
+    place = min(state.next_step if state else 0, max(len(plan) - 1, 0))
+    usable = _usable_indexers(False, now, result)
+    judged: list[Judged] = []
+    for tier in plan[place : place + 1]:
+        result.tier = tier.name
+        judged = judge(book, _ask_all(usable, tier, now, set(), result, _spend_share), now, wanted=wanted)
+    is_found = any(verdict.is_accepted for _, _, verdict in judged)
+    result.is_over = is_found or not result.asked or place + 1 >= len(plan)
+    _keep(book, judged, now, run, result)
+    _remember_search(book, result, now, next_step=0 if result.is_over else place + 1)
     return result
 
 
@@ -125,8 +148,26 @@ def wanted_book(book: Book) -> WantedBook:
     )
 
 
+Spend = Callable[[Indexer, datetime.datetime], str]
+
+
+def _spend_any(indexer: Indexer, now: datetime.datetime) -> str:
+    """Take a query out of the day's budget; why not, when there is none."""
+    return "" if spend_query(indexer, today=now.date()) else f"{indexer.name}: today's budget of queries is used up."
+
+
+def _spend_share(indexer: Indexer, now: datetime.datetime) -> str:
+    """Take a query out of the hour's share; why not, when there is none."""
+    return "" if spend_paced_query(indexer, now=now) else f"{indexer.name}: its queries of this hour are used up."
+
+
 def _ask_all(
-    indexers: Sequence[Indexer], tier: Tier, now: datetime.datetime, seen: set[tuple[int, str]], result: SearchResult
+    indexers: Sequence[Indexer],
+    tier: Tier,
+    now: datetime.datetime,
+    seen: set[tuple[int, str]],
+    result: SearchResult,
+    spend: Spend,
 ) -> list[tuple[Indexer, OfferedRelease]]:
     found = []
     query = SearchQuery(
@@ -135,8 +176,8 @@ def _ask_all(
     for indexer in indexers:
         if is_paused(indexer, now):
             continue
-        if not spend_query(indexer, today=now.date()):
-            _add_once(result.errors, f"{indexer.name}: today's budget of queries is used up.")
+        if refused := spend(indexer, now):
+            _add_once(result.errors, refused)
             continue
         try:
             offers = ask(indexer, lambda indexer=indexer: open_indexer(indexer).search(query), now=now)  # type: ignore[misc]
@@ -331,19 +372,29 @@ def _keep(book: Book, judged: Sequence[Judged], now: datetime.datetime, run: Run
         Decision.objects.bulk_create(result.decisions)
 
 
-def _remember_search(book: Book, result: SearchResult, now: datetime.datetime) -> None:
-    """When it is due again. An outage does not count as a search, and does not make the book wait for days."""
+def _remember_search(book: Book, result: SearchResult, now: datetime.datetime, *, next_step: int = 0) -> None:
+    """When it is due again. An outage does not count as a search, and does not make the book wait for days; nor does a
+    plan that is not through, which goes on with `next_step`."""
     state, _ = SearchState.objects.get_or_create(book=book)
     rows = SearchState.objects.filter(pk=state.pk)
     if not result.asked:
         rows.update(last_searched_at=now, next_search_at=now + UNANSWERED, last_outcome=result.outcome[:300])
         return
+    if next_step:
+        # The first query is the one that tells most: what a wider one did not find is no news.
+        outcome = result.outcome if result.decisions or next_step == 1 else state.last_outcome
+        rows.update(
+            next_step=next_step, last_searched_at=now, next_search_at=now + UNANSWERED, last_outcome=outcome[:300]
+        )
+        return
+    outcome = state.last_outcome if state.next_step and not result.decisions else result.outcome
     hours = INTERVALS_HOURS[min(state.search_count, len(INTERVALS_HOURS) - 1)]
     rows.update(
         search_count=F("search_count") + 1,
         last_searched_at=now,
         next_search_at=now + datetime.timedelta(hours=hours),
-        last_outcome=result.outcome[:300],
+        next_step=0,
+        last_outcome=outcome[:300],
     )
 
 

@@ -13,8 +13,9 @@ from acquisition.domain.facts import OfferedRelease, SearchQuery
 from acquisition.domain.health import Finding, notice, ok, warning
 from acquisition.domain.ratio import GuardState, judge_freeleech, judge_ratio
 from acquisition.models import Indexer, IndexerKind
+from acquisition.services.budgets import spend_query
 from acquisition.services.notifications import queue_fact
-from acquisition.services.ports import ask, open_indexer, spend_query
+from acquisition.services.ports import ask, open_indexer
 from config.errors import ExternalAPIError, UnabridgedError
 from library.services.states import read_state, write_state
 
