@@ -8,6 +8,7 @@ from acquisition.models.download import (
     ImportStatus,
 )
 from acquisition.models.notification import Notification, NotificationStatus
+from acquisition.models.profile import ReleaseProfile
 from acquisition.models.release import BlocklistEntry, Decision, Release, SearchState
 from acquisition.models.services import ClientKind, DownloadClient, Indexer, IndexerKind
 
@@ -26,5 +27,6 @@ __all__ = [
     "Notification",
     "NotificationStatus",
     "Release",
+    "ReleaseProfile",
     "SearchState",
 ]

@@ -107,7 +107,8 @@ def _grab_within_allowance(
         rows.exclude(grabs_date=now.date()).update(grabs_date=now.date(), grabs_today=0)
         if not rows.filter(grabs_today__lt=limit).update(grabs_today=F("grabs_today") + 1):
             raise ConflictError(ALLOWANCE, code="daily_allowance")
-        return grab(release=release, books=[book], now=now, user=user, decision=decision)
+        # A book on the shelf is only accepted as the upgrade that its profile asks for.
+        return grab(release=release, books=[book], now=now, user=user, decision=decision, is_upgrade=book.is_owned)
 
 
 ACQUIRABLE = ("missing", "other_language", "abridged_only", "dramatised_only", "not_dramatised", "other_narrator")
@@ -127,6 +128,17 @@ def take_next_best(*, download: Download, now: datetime.datetime) -> list[Downlo
             if error.code == "daily_allowance":
                 raise
     return taken
+
+
+def take_known_best(*, book: Book, now: datetime.datetime) -> Download | None:
+    """The best of the releases that were found lately, judged anew; None when none passes, or not today."""
+    best = _next_best(book, now)
+    if best is None:
+        return None
+    try:
+        return _grab_within_allowance(best, book, now, None, None)
+    except ConflictError:
+        return None  # why: today's allowance is used up, or the book is on its way by now
 
 
 def _next_best(book: Book, now: datetime.datetime) -> Release | None:

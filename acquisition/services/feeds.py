@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db.models import Q
+
 from acquisition.domain.facts import OfferedRelease, SearchQuery
 from acquisition.domain.feeds import WantedIndex
 from acquisition.models import Indexer, IndexerKind, Release
@@ -13,6 +15,7 @@ from acquisition.services.acquiring import take_found
 from acquisition.services.budgets import is_feed_due, spend_feed_query, spend_query
 from acquisition.services.monitoring import wake_monitor
 from acquisition.services.ports import ask, open_indexer
+from acquisition.services.profiles import some_profile
 from acquisition.services.searching import judge_offers, keep_release, storable
 from config.errors import ExternalAPIError
 from library.models import Book
@@ -109,8 +112,7 @@ def _for_books(found: Sequence[Found]) -> list[tuple[Book, list[Found]]]:
     """Wanted books with the new releases that might be them."""
     if not found:
         return []
-    wanted = Book.objects.active().filter(gaps__closed_at=None, gaps__is_wanted=True)
-    wanted = wanted.exclude(download_books__is_active=True).distinct()
+    wanted = Book.objects.active().filter(_is_looked_for()).exclude(download_books__is_active=True).distinct()
     index = WantedIndex(wanted.order_by("pk").values_list("pk", "title").iterator(chunk_size=2000))
     by_book: dict[int, list[Found]] = defaultdict(list)
     for indexer, offer in found:
@@ -118,6 +120,12 @@ def _for_books(found: Sequence[Found]) -> list[tuple[Book, list[Found]]]:
             by_book[pk].append((indexer, offer))
     books = {book.pk: book for book in Book.objects.filter(pk__in=by_book)}
     return [(books[pk], by_book[pk]) for pk in sorted(by_book) if pk in books]
+
+
+def _is_looked_for() -> Q:
+    """Wanted books, and those on the shelf where some profile allows upgrades; the profile of each decides on it."""
+    is_wanted = Q(gaps__closed_at=None, gaps__is_wanted=True)
+    return is_wanted | Q(is_owned=True) if some_profile(upgrades_allowed=True) else is_wanted
 
 
 def _judge(book: Book, found: Sequence[Found], run: RunContext, now: datetime.datetime, result: FeedResult) -> None:

@@ -45,16 +45,17 @@ def grab(
     overrule: str = "",
     decision: Decision | None = None,
     files: Mapping[int, Sequence[str]] | None = None,
+    is_upgrade: bool = False,
 ) -> Download:
     """Queue a release for its books. ConflictError when one of them is on its way (conflict) or on the shelf
     (already_owned), or the release is on the blocklist (blocklisted): the database decides, in one transaction.
 
     `overrule` is a person's reason to take it although it is owned or blocked; what is owned is then replaced at the
-    import. `files` says which files of a pack are which book (by its id).
+    import; `is_upgrade` says that the profile asks for that. `files` says which files of a pack are which book (by its id).
     """
     try:
         with transaction.atomic():
-            owned = _lock_and_check(release, books, overrule)
+            owned = _lock_and_check(release, books, overrule, is_upgrade=is_upgrade)
             download = Download.objects.create(
                 title=release.title,
                 author=_author_of(books),
@@ -74,7 +75,7 @@ def grab(
             )
             note(
                 download,
-                "Queued." if not overrule else f"Queued by hand: {overrule}",
+                _queued_words(overrule, is_upgrade=owned),
                 actor=_actor(user),
                 new="queued",
                 now=now,
@@ -89,11 +90,17 @@ def grab(
     return download
 
 
-def _lock_and_check(release: Release, books: Sequence[Book], overrule: str) -> bool:
+def _queued_words(overrule: str, *, is_upgrade: bool) -> str:
+    if overrule:
+        return f"Queued by hand: {overrule}"
+    return "Queued to replace what is on the shelf, which is worse by the profile." if is_upgrade else "Queued."
+
+
+def _lock_and_check(release: Release, books: Sequence[Book], overrule: str, *, is_upgrade: bool = False) -> bool:
     """Hold the books' rows against an import that is about to own them; whether one of them is owned."""
     rows = list(Book.objects.select_for_update().filter(pk__in=[book.pk for book in books]).order_by("pk"))
     owned = [book for book in rows if book.is_owned]
-    if owned and not overrule:
+    if owned and not (overrule or is_upgrade):
         raise ConflictError(
             f"{owned[0].title} is on the shelf already.", code="already_owned", context={"books": [owned[0].pk]}
         )

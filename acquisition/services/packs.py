@@ -10,8 +10,9 @@ from acquisition.models import Decision, Download, Release
 from acquisition.services.budgets import count_grab
 from acquisition.services.grabbing import grab, offer_of
 from acquisition.services.ports import ask, is_paused, open_indexer
-from acquisition.services.searching import SearchResult, wanted_book
+from acquisition.services.searching import SearchResult
 from acquisition.services.transitions import note
+from acquisition.services.wanted_facts import wanted_books
 from config.errors import ConflictError, ExternalAPIError
 from library.domain.people import any_same_person
 from library.models import Book
@@ -56,7 +57,7 @@ def read_pack(*, release: Release, now: datetime.datetime) -> PackPlan:
     files = [file for file in torrent.files if not file.is_padding]
     return plan_pack(
         files,
-        {book.pk: wanted_book(book) for book in _wanted_books()},
+        wanted_books(_wanted_books()),
         authors=offer.authors or parse_release(offer.title).authors,
     )
 

@@ -8,6 +8,7 @@ import datetime
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import PurePosixPath
 from typing import Any
 
 from django.db import transaction
@@ -31,11 +32,12 @@ from acquisition.models import (
 )
 from acquisition.services.budgets import spend_paced_query, spend_query
 from acquisition.services.ports import ask, is_paused, open_indexer
-from acquisition.services.profiles import profile_for
+from acquisition.services.profiles import profiles_of
 from acquisition.services.tracker import grab_stop_reason
+from acquisition.services.wanted_facts import known_runtimes, wanted_book
 from config.errors import ExternalAPIError
-from library.domain.facts import SeriesPlace
-from library.models import Book, Exclusion, Recording, SeriesEntry
+from library.domain.book_files import is_audio
+from library.models import Book, CopyFile, Exclusion
 from scheduling.models import Run
 
 # Hours until a book that was not found is searched again, by how often it was searched.
@@ -138,16 +140,6 @@ def _usable_indexers(interactive: bool, now: datetime.datetime, result: SearchRe
     return [indexer for indexer in enabled if not is_paused(indexer, now)]
 
 
-def wanted_book(book: Book) -> WantedBook:
-    """The book as the identity judgement wants it."""
-    series = SeriesEntry.objects.filter(book=book).values_list("series__name", "positions", "label")
-    return WantedBook(
-        title=book.title,
-        authors=tuple(book.authors.order_by("book_authors__order").values_list("name", flat=True)),
-        series=tuple(SeriesPlace(name, positions or label) for name, positions, label in series),
-    )
-
-
 Spend = Callable[[Indexer, datetime.datetime], str]
 
 
@@ -210,13 +202,14 @@ def judge(
     """Every offer against the book, in the circumstances of this moment."""
     if not found:
         return []
-    profile = profile_for(book)
+    chosen = profiles_of([book])[book.pk]
     runtimes = known_runtimes(book)
     around = circumstances(book, now)
     blocked = blocked_releases([offer for _, offer in found])
     given_up = _given_up(book)
     refusals = {indexer.pk: grab_stop_reason(indexer) for indexer, _ in found}
     named = wanted or wanted_book(book)
+    seen = _first_seen(found) if chosen.profile.delay_hours else {}
     judged = []
     for indexer, offer in found:
         here = replace(
@@ -227,8 +220,16 @@ def judge(
             indexer_name=indexer.name,
             indexer_priority=indexer.priority,
             account_refusal=refusals[indexer.pk],
+            first_seen_at=seen.get((indexer.pk, storable(offer.guid, 500))),
         )
-        verdict = consider(offer, named, runtimes_seconds=runtimes, profile=profile, around=here)
+        verdict = consider(
+            offer,
+            named,
+            runtimes_seconds=runtimes,
+            profile=chosen.profile,
+            around=here,
+            sources=chosen.sources,
+        )
         judged.append((indexer, offer, verdict))
     return judged
 
@@ -242,10 +243,11 @@ def judge_offers(
     return result
 
 
-def known_runtimes(book: Book) -> tuple[int, ...]:
-    """Seconds, one per known recording."""
-    known = Recording.objects.filter(book=book).values_list("runtime_seconds", flat=True)
-    return tuple(runtime for runtime in [*known, book.duration_seconds] if runtime)
+def _first_seen(found: Sequence[tuple[Indexer, OfferedRelease]]) -> dict[tuple[int, str], datetime.datetime]:
+    """When releases were seen for the first time, by indexer and guid."""
+    guids = [storable(offer.guid, 500) for _, offer in found]
+    rows = Release.objects.filter(indexer__in={indexer.pk for indexer, _ in found}, guid__in=guids)
+    return {(indexer_id, guid): at for indexer_id, guid, at in rows.values_list("indexer_id", "guid", "first_seen_at")}
 
 
 def _given_up(book: Book) -> dict[tuple[int, str], str]:
@@ -270,7 +272,15 @@ def circumstances(book: Book, now: datetime.datetime) -> Circumstances:
         is_on_its_way=DownloadBook.objects.filter(book=book, is_active=True).exists(),
         is_excluded=Exclusion.objects.filter(book=book).exists(),
         client_for=frozenset(ways),
+        owned_formats=_owned_formats(book) if book.is_owned else frozenset(),
     )
+
+
+def _owned_formats(book: Book) -> frozenset[str]:
+    """The formats of its copies on the shelf, by the names of their files."""
+    files = CopyFile.objects.filter(copy__book=book, copy__missing_since=None)
+    suffixes = {PurePosixPath(path).suffix.lower().lstrip(".") for path in files.values_list("path", flat=True)}
+    return frozenset(suffix for suffix in suffixes if is_audio(f"x.{suffix}"))
 
 
 def blocked_releases(offers: Sequence[OfferedRelease]) -> list[BlocklistEntry]:
