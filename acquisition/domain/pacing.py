@@ -37,3 +37,18 @@ def search_limit(budget: int, *, now: datetime.datetime) -> int:
     rest_of_hour = 1 - now.minute / 60
     feeds_to_come = math.ceil(feeds_a_day(budget) / HOURS * rest_of_hour)
     return max(0, math.floor(let_out) - feeds_to_come)
+
+
+def run_limit(budget: int) -> int:
+    """How many queries one run of an hour may spend: twice the hour's share, so that what an outage left over is not
+    used up at once."""
+    return math.ceil(2 * budget / HOURS)
+
+
+def cycle(budget: int, wanted: int) -> datetime.timedelta:
+    """How long an indexer leaves a book alone after it was asked for it, so that its few queries reach every wanted book
+    before any a second time; nothing where they reach all within a day."""
+    searches = budget - feeds_a_day(budget)
+    if wanted <= searches:
+        return datetime.timedelta(0)
+    return datetime.timedelta(days=0.9 * wanted / max(searches, 1))

@@ -1,10 +1,11 @@
 """The queries that an indexer is asked in a day: counted by the database, never more than allowed, spread over the day."""
 
 import datetime
+from collections import Counter
 
 from django.db.models import F
 
-from acquisition.domain.pacing import budget_of, feed_interval, search_limit
+from acquisition.domain.pacing import budget_of, cycle, feed_interval, run_limit, search_limit
 from acquisition.models import Indexer
 
 # A job that is due each 15 minutes starts a little early or late.
@@ -29,12 +30,6 @@ def spend_page(indexer: Indexer) -> bool:
     return bool(rows.update(queries_today=F("queries_today") + 1))
 
 
-def spend_paced_query(indexer: Indexer, *, now: datetime.datetime) -> bool:
-    """Take one query for a search that nobody waits for; False when the share of this hour is used up."""
-    limit = search_limit(budget_of(indexer.daily_budget), now=now)
-    return spend_query(indexer, today=now.date(), most=limit)
-
-
 def spend_feed_query(indexer: Indexer, *, now: datetime.datetime) -> bool:
     """Take one query for the feed; False when there is none left today."""
     if not spend_query(indexer, today=now.date()):
@@ -57,11 +52,34 @@ def count_grab(indexer: Indexer, *, today: datetime.date) -> None:
     rows.update(grabs_today=F("grabs_today") + 1)
 
 
-def has_share_left(*, now: datetime.datetime) -> bool:
-    """Whether any indexer may be asked by the search by itself in this hour: set up for it, not backing off, and with
-    a share left."""
-    for indexer in Indexer.objects.usable(now=now).filter(is_automatic=True):
-        spent = indexer.queries_today if indexer.budget_date == now.date() else 0
-        if spent < search_limit(budget_of(indexer.daily_budget), now=now):
-            return True
-    return False
+class Pace:
+    """What the search by itself may spend in one run: of each indexer the share of the hour that is left, and never
+    more than twice an hour's share. `wanted`: how many books it is shared by."""
+
+    def __init__(self, *, now: datetime.datetime, wanted: int) -> None:
+        self.now, self.wanted = now, wanted
+        self._spent: Counter[int] = Counter()
+
+    def spend(self, indexer: Indexer) -> bool:
+        """Take one query; False when the share is used up."""
+        budget = budget_of(indexer.daily_budget)
+        if self._spent[indexer.pk] >= run_limit(budget):
+            return False
+        if not spend_query(indexer, today=self.now.date(), most=search_limit(budget, now=self.now)):
+            return False
+        self._spent[indexer.pk] += 1
+        return True
+
+    def rests_until(self, indexer: Indexer, asked_at: datetime.datetime | None) -> datetime.datetime | None:
+        """Until when an indexer is not asked again for a book that it was asked for at `asked_at`; None when it may."""
+        until = asked_at and asked_at + cycle(budget_of(indexer.daily_budget), self.wanted)
+        return until if until and until > self.now else None
+
+    def has_share_left(self) -> bool:
+        """Whether any indexer may still be asked: set up for it, not backing off, and with a share left."""
+        for indexer in Indexer.objects.usable(now=self.now).filter(is_automatic=True):
+            budget = budget_of(indexer.daily_budget)
+            spent = indexer.queries_today if indexer.budget_date == self.now.date() else 0
+            if spent < search_limit(budget, now=self.now) and self._spent[indexer.pk] < run_limit(budget):
+                return True
+        return False

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from acquisition.domain.deciding import Circumstances, Verdict, consider, sort_verdicts
 from acquisition.domain.facts import OfferedRelease, SearchQuery
@@ -30,7 +30,7 @@ from acquisition.models import (
     Release,
     SearchState,
 )
-from acquisition.services.budgets import spend_paced_query, spend_query
+from acquisition.services.budgets import Pace, spend_query
 from acquisition.services.ports import ask, is_paused, open_indexer
 from acquisition.services.profiles import profiles_of
 from acquisition.services.tracker import grab_stop_reason
@@ -106,24 +106,44 @@ def search_book(
     return result
 
 
-def search_step(*, book: Book, now: datetime.datetime, run: Run | None = None) -> SearchResult:
-    """The next query of the book's plan, of every indexer that has a share of this hour left.
+def search_step(*, book: Book, now: datetime.datetime, pace: Pace, run: Run | None = None) -> SearchResult:
+    """One query of the book's plan of every indexer that has a share of this hour left; each goes through the plan by
+    itself, so that one with few queries asks the best one first, whenever its turn comes.
 
     `is_over` of the result says whether the plan is through: something was accepted, or nothing wider is left to ask.
     """
-    state = SearchState.objects.filter(book=book).first()
+    state, _ = SearchState.objects.get_or_create(book=book)
     wanted, result = wanted_book(book), SearchResult(book)
     plan = plan_queries(wanted, asin=book.asin, isbn=book.isbn)
-    place = min(state.next_step if state else 0, max(len(plan) - 1, 0))
-    usable = _usable_indexers(False, now, result)
-    judged: list[Judged] = []
-    for tier in plan[place : place + 1]:
-        result.tier = tier.name
-        judged = judge(book, _ask_all(usable, tier, now, set(), result, _spend_share), now, wanted=wanted)
+    asked, found = dict(state.asked), []
+    rest: list[datetime.datetime] = []
+    for indexer in _usable_indexers(False, now, result) if plan else ():
+        count, at = asked.get(str(indexer.pk), (0, None))
+        if until := pace.rests_until(indexer, at and datetime.datetime.fromisoformat(at)):
+            rest.append(until)
+            continue
+        if is_paused(indexer, now):
+            continue
+        if not pace.spend(indexer):
+            rest.append(now + UNANSWERED)
+            result.errors.append(f"{indexer.name}: its queries of this hour are used up.")
+            continue
+        tier = plan[count % len(plan)]
+        before = result.asked
+        found += _ask_all([indexer], tier, now, set(), result, _spent_already)
+        if result.asked > before:
+            result.tier = tier.name
+            asked[str(indexer.pk)] = (count + 1, now.isoformat())
+    judged = judge(book, found, now, wanted=wanted)
+    place = state.next_step + 1
     is_found = any(verdict.is_accepted for _, _, verdict in judged)
-    result.is_over = is_found or not result.asked or place + 1 >= len(plan)
+    result.is_over = is_found or not result.asked or place >= len(plan)
     _keep(book, judged, now, run, result)
-    _remember_search(book, result, now, next_step=0 if result.is_over else place + 1)
+    if not result.asked and rest:
+        SearchState.objects.filter(pk=state.pk).update(next_search_at=max(min(rest), now + UNANSWERED))
+        return result
+    SearchState.objects.filter(pk=state.pk).update(asked=asked)
+    _remember_search(book, result, now, next_step=0 if result.is_over else place)
     return result
 
 
@@ -148,9 +168,8 @@ def _spend_any(indexer: Indexer, now: datetime.datetime) -> str:
     return "" if spend_query(indexer, today=now.date()) else f"{indexer.name}: today's budget of queries is used up."
 
 
-def _spend_share(indexer: Indexer, now: datetime.datetime) -> str:
-    """Take a query out of the hour's share; why not, when there is none."""
-    return "" if spend_paced_query(indexer, now=now) else f"{indexer.name}: its queries of this hour are used up."
+def _spent_already(indexer: Indexer, now: datetime.datetime) -> str:
+    return ""
 
 
 def _ask_all(
@@ -408,14 +427,14 @@ def _remember_search(book: Book, result: SearchResult, now: datetime.datetime, *
     )
 
 
+def searchable_books(*, now: datetime.datetime) -> QuerySet[Book]:
+    """Wanted books that are out and not on their way."""
+    books = Book.objects.active().filter(gaps__closed_at=None, gaps__is_wanted=True)
+    return books.exclude(download_books__is_active=True).exclude(release_date__gt=now.date()).distinct()
+
+
 def due_books(*, now: datetime.datetime, limit: int) -> list[Book]:
     """Wanted books whose search is due, the least recently searched first; unreleased ones are not searched."""
-    return list(
-        Book.objects.active()
-        .filter(gaps__closed_at=None, gaps__is_wanted=True)
-        .filter(Q(search_state=None) | Q(search_state__next_search_at=None) | Q(search_state__next_search_at__lte=now))
-        .exclude(download_books__is_active=True)
-        .exclude(release_date__gt=now.date())
-        .order_by(F("search_state__last_searched_at").asc(nulls_first=True), "pk")
-        .distinct()[:limit]
-    )
+    due = Q(search_state=None) | Q(search_state__next_search_at=None) | Q(search_state__next_search_at__lte=now)
+    order = F("search_state__last_searched_at").asc(nulls_first=True)
+    return list(searchable_books(now=now).filter(due).order_by(order, "pk")[:limit])

@@ -12,8 +12,8 @@ from typing import Any
 from django.utils import timezone
 
 from acquisition.services.acquiring import AcquireResult, acquire_books, take_best
-from acquisition.services.budgets import has_share_left
-from acquisition.services.searching import due_books, search_step
+from acquisition.services.budgets import Pace
+from acquisition.services.searching import due_books, search_step, searchable_books
 from acquisition.services.waking import wake_monitor
 from library.models import Book
 from library.services.settings import get_setting
@@ -53,16 +53,17 @@ def search_due(
     """Search for the books that are due, the least recently searched first, until the hour's share is used up."""
     result = AcquireResult()
     waiting = deque(due_books(now=now, limit=limit))
+    pace = Pace(now=now, wanted=searchable_books(now=now).count())
     seen: set[int] = set()
     if run:
         run.report(total=len(waiting))
     while waiting:
-        if not has_share_left(now=now):
+        if not pace.has_share_left():
             result.errors.append(SHARE_USED)
             break
         book = waiting.popleft()
         seen.add(book.pk)
-        found = search_step(book=book, now=now, run=run.run if run else None)
+        found = search_step(book=book, now=now, pace=pace, run=run.run if run else None)
         result.errors += [error for error in found.errors if error not in result.errors]
         is_taken = take_best(found, result, now, None, dry_run)
         if not (is_taken or found.is_over):

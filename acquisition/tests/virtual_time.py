@@ -198,7 +198,7 @@ class World:
         """Per book the time between the ends of its query plan."""
         found = {}
         for pk, visits in self.visits.items():
-            ends = [at for (at, count, step) in visits if step == 0]
+            ends = [at for n, (at, count, _) in enumerate(visits) if count > (visits[n - 1][1] if n else 0)]
             found[pk] = [later - earlier for earlier, later in itertools.pairwise(ends)]
         return found
 
@@ -221,13 +221,22 @@ class World:
         return {
             "indexers": indexers,
             "books searched at least once": len(self.visits),
-            "days until every book was searched once": _days(self, self.books),
+            "days until every book was searched once": round(_days(self, len(self.visits)) or 0, 1),
+            "books that a feed brought before": self.books - len(self.visits),
             "visits of a book": sorted(Counter(len(v) for v in self.visits.values()).items()),
             "new releases taken": f"{len(new & waited.keys())} of {len(new)}",
             "longest wait of a new one, no outage": str(calm[-1]) if calm else "",
             "longest wait of a new one, outage": str(max((waited[pk] for pk in new & waited.keys()), default="")),
+            "asked for a book, by indexer": self.reach(),
             "old releases taken": f"{len(old)} of {self.old_releases}",
             "longest wait of an old one": str(old[-1]) if old else "",
+        }
+
+    def reach(self) -> dict[str, str]:
+        """Of how many different books each indexer was asked, and how often in all."""
+        return {
+            name: f"{len({title for _, title in fake.calls if title})} books, {sum(bool(t) for _, t in fake.calls)} queries"
+            for name, fake in self.indexers.items()
         }
 
     def was_down(self, pk: int) -> bool:

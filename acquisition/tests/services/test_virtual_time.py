@@ -52,6 +52,13 @@ def test_queries_are_spread_over_the_day(world: World) -> None:
                 assert spent <= BUDGETS[name] * (hour + 1) / 24 + 1, (name, day, hour)
 
 
+def test_even_an_indexer_with_few_queries_reaches_every_book(world: World) -> None:
+    """None is asked twice for one book while another book was never asked for."""
+    for name in ("middle", "small"):
+        titles = [title for _, title in world.indexers[name].calls if title]
+        assert len(set(titles)) >= min(len(titles), world.books - len(world.waits)) * 0.9, name
+
+
 def test_every_book_is_searched_before_any_is_searched_again(world: World) -> None:
     first = {pk: visits[0][0] for pk, visits in world.visits.items()}
     assert len(first.keys() | world.waits.keys()) == world.books
