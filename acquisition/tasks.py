@@ -15,6 +15,7 @@ from acquisition.services.housekeeping import keep_house
 from acquisition.services.importing import confirm_imports, import_download
 from acquisition.services.monitoring import monitor_downloads, remove_seeded, sweep_retries, transfer
 from acquisition.services.notifications import deliver_notifications
+from acquisition.services.prowlarr import sync_due
 from acquisition.services.ripening import take_ripe
 from acquisition.services.tracker import check_events, read_account
 from acquisition.services.wanted import search_wanted
@@ -63,6 +64,8 @@ def tell_people(run: RunContext) -> None:
 @job("feed_sync")
 def feed_sync(run: RunContext) -> Mapping[str, Any]:
     now = timezone.now()
+    for words in sync_due(now=now):
+        run.warn(words)
     result = sync_feeds(run=run, now=now)
     ripe = take_ripe(now=now)
     words = f" {ripe} that had waited for a better one." if ripe else ""

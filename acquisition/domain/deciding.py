@@ -51,6 +51,7 @@ class Circumstances:
     indexer_name: str = ""
     indexer_priority: int = 25
     account_refusal: str = ""
+    wedge_refusal: str = ""
     account_note: str = ""
     first_seen_at: datetime.datetime | None = None
     owned_formats: frozenset[str] = frozenset()
@@ -328,6 +329,10 @@ def account_allows(c: Candidate) -> Rejection | None:
     return Rejection("account", c.around.account_refusal, permanent=False) if c.around.account_refusal else None
 
 
+def wedge_rules_allow(c: Candidate) -> Rejection | None:
+    return Rejection("wedge", c.around.wedge_refusal, permanent=False) if c.around.wedge_refusal else None
+
+
 def is_not_delayed(c: Candidate) -> Rejection | None:
     """A release is left alone for some hours, so that a better one may appear; the best format need not wait."""
     hours, formats = c.profile.delay_hours, c.profile.formats
@@ -364,6 +369,7 @@ GATES: tuple[Gate, ...] = (
     age_fits,
     can_be_fetched,
     account_allows,
+    wedge_rules_allow,
     is_not_delayed,
 )
 

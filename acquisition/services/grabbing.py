@@ -5,7 +5,7 @@ import math
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
@@ -13,6 +13,7 @@ from django.db.models import Q
 from accounts.models import User
 from acquisition.clients.registry import trusted_guard
 from acquisition.clients.torrent_payload import read_payload
+from acquisition.domain.account_rules import judge_account
 from acquisition.domain.facts import (
     AddOptions,
     ClientDownload,
@@ -24,11 +25,22 @@ from acquisition.domain.facts import (
 )
 from acquisition.domain.faults import is_release_fault
 from acquisition.domain.states import DownloadState
-from acquisition.models import BlocklistEntry, ClientKind, Decision, Download, DownloadBook, DownloadClient, Release
+from acquisition.models import (
+    BlocklistEntry,
+    ClientKind,
+    Decision,
+    Download,
+    DownloadBook,
+    DownloadClient,
+    Indexer,
+    IndexerKind,
+    Release,
+)
 from acquisition.services.budgets import count_grab
 from acquisition.services.choosing import choose_files, chosen_files
 from acquisition.services.ports import ask, is_paused, open_client, open_indexer, trusted_hosts
 from acquisition.services.searching import blocked_releases, is_blocked
+from acquisition.services.tracker import WEDGE, account_facts
 from acquisition.services.transitions import fail, move, note, note_once
 from config.errors import ConflictError, ExternalAPIError, Rejected, Unavailable
 from config.http import MEGABYTE, Http
@@ -312,7 +324,7 @@ def _payload_of(download: Download, now: datetime.datetime) -> Payload:
         if is_paused(indexer, now):
             words = f"{indexer.name} is left alone until {indexer.paused_until:%H:%M}: {indexer.last_error}"
             raise Unavailable(words, service=indexer.name)
-        payload = ask(indexer, lambda: open_indexer(indexer).fetch(offer), now=now)
+        payload = ask(indexer, lambda: _fetch(download, indexer, offer, now), now=now)
         count_grab(indexer, today=now.date())
         return payload
     sent: Mapping[str, Any] = download.payload
@@ -330,6 +342,22 @@ def _payload_of(download: Download, now: datetime.datetime) -> Payload:
 
 
 NOTHING_TO_FETCH = "nothing_to_fetch"
+
+
+def _fetch(download: Download, indexer: Indexer, offer: OfferedRelease, now: datetime.datetime) -> Payload:
+    """From the indexer; made free by a wedge where its rules spend one. That is written down before it is done, so that
+    a crash in between costs the day's count and never a second wedge."""
+    client = open_indexer(indexer)
+    if indexer.kind != IndexerKind.MYANONAMOUSE:
+        return client.fetch(offer)
+    is_spent = download.events.filter(code=WEDGE).exists()
+    account = judge_account(offer, account_facts(indexer, now=now))
+    if not (is_spent or account.spend_wedge):
+        return client.fetch(offer)
+    if not is_spent:
+        note(download, f"A freeleech wedge is spent on it: {account.note}.", code=WEDGE, now=now)
+    spending: Any = client
+    return cast(Payload, spending.fetch(offer, spend_wedge=True))
 
 
 def _fetch_torrent(url: str) -> Payload:

@@ -11,13 +11,14 @@ from django.utils import timezone
 from acquisition.clients.registry import build_download_client, build_indexer
 from acquisition.domain.facts import DownloadClientPort, IndexerCapabilities, IndexerClient
 from acquisition.domain.faults import is_release_fault
-from acquisition.models import ClientKind, DownloadClient, Indexer, IndexerKind
+from acquisition.models import ClientKind, DownloadClient, Indexer, IndexerKind, Prowlarr
 from acquisition.services.budgets import spend_page
 from config.backoff import paused_until, step_down, step_up
 from config.errors import ExternalAPIError, Rejected, ValidationError
 from config.http import host_of
 
 T = TypeVar("T")
+Service = Indexer | DownloadClient | Prowlarr
 REGISTERED = {IndexerKind.LIBRIVOX.value: "archive"}
 # After a restart, of the product or of the whole machine, services come up one by one: a failure then says little.
 GRACE = datetime.timedelta(minutes=5)
@@ -35,8 +36,8 @@ def open_indexer(indexer: Indexer) -> IndexerClient:
         "trusted_hosts": trusted_hosts(),
         "may_page": lambda: spend_page(indexer),
         "on_capabilities": lambda facts: keep_capabilities(indexer, facts, now=timezone.now()),
-        "capabilities": _fresh_capabilities(indexer),
         **indexer.settings,
+        "capabilities": _fresh_capabilities(indexer),
     }
     if indexer.kind == IndexerKind.LIBRIVOX:
         values["archive_url"] = indexer.url or settings.ARCHIVE_URL
@@ -89,17 +90,21 @@ def _built(name: str, build: Callable[[], T]) -> T:
 
 def trusted_hosts() -> list[str]:
     """Hosts that the administrator configured: outside services may point at these, and at no other inside address."""
-    own = {host_of(url) for url in Indexer.objects.exclude(url="").values_list("url", flat=True)}
+    rows = (
+        *Indexer.objects.exclude(url="").values_list("url", flat=True),
+        *Prowlarr.objects.values_list("url", flat=True),
+    )
+    own = {host_of(url) for url in rows}
     return sorted({*settings.TRUSTED_HOSTS, *own})
 
 
-def is_paused(service: Indexer | DownloadClient | None, now: datetime.datetime) -> bool:
+def is_paused(service: Service | None, now: datetime.datetime) -> bool:
     """Whether a service is left alone for now, because it failed or asked us to wait."""
     return service is not None and service.paused_until is not None and service.paused_until > now
 
 
 def ask(
-    service: Indexer | DownloadClient,
+    service: Service,
     call: Callable[[], T],
     *,
     now: datetime.datetime,
@@ -121,7 +126,7 @@ def ask(
 
 
 def _record_failure(
-    service: Indexer | DownloadClient, error: ExternalAPIError, now: datetime.datetime, started_at: datetime.datetime
+    service: Service, error: ExternalAPIError, now: datetime.datetime, started_at: datetime.datetime
 ) -> None:
     in_grace = datetime.timedelta(0) <= now - started_at < GRACE
     level = max(1, service.failure_level) if in_grace else step_up(service.failure_level)
@@ -132,7 +137,7 @@ def _record_failure(
     )
 
 
-def _record_success(service: Indexer | DownloadClient, now: datetime.datetime) -> None:
+def _record_success(service: Service, now: datetime.datetime) -> None:
     seconds_ago = (now - service.last_ok_at).total_seconds() if service.last_ok_at else None
     if not service.failure_level and not service.paused_until and seconds_ago is not None and 0 <= seconds_ago <= 30:
         return

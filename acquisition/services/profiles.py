@@ -108,9 +108,15 @@ def check_values(changes: Mapping[str, Any], known: Mapping[str, Any]) -> None:
 
 
 def save_profile(
-    *, row: ReleaseProfile, name: str | None = None, values: Mapping[str, Any] | None = None, user: User | None
+    *,
+    row: ReleaseProfile,
+    name: str | None = None,
+    values: Mapping[str, Any] | None = None,
+    roots: Sequence[LibraryRoot] | None = None,
+    user: User | None,
 ) -> ReleaseProfile:
-    """Make or change a profile of its own. A new name goes on to the libraries that use it. ValidationError when a value
+    """Make or change a profile of its own. A new name goes on to the libraries that use it; with `roots` exactly these
+    go by it from now on. ValidationError when a value
     does not fit or no release could meet it, ConflictError (duplicate_resource) when the name is taken."""
     default, old = asdict(default_profile()), row.name
     if values is not None:
@@ -124,6 +130,9 @@ def save_profile(
             row.save()
             if old and old != row.name:
                 LibraryRoot.objects.filter(profile=old).update(profile=row.name)
+            if roots is not None:
+                LibraryRoot.objects.filter(profile=row.name).update(profile="")
+                LibraryRoot.objects.filter(pk__in=[root.pk for root in roots]).update(profile=row.name)
             what = "created" if is_new else "changed"
             record(f"release_profile.{what}", actor=user, target=row, detail=dict(row.values))
     except IntegrityError as error:
@@ -141,13 +150,13 @@ def remove_profile(*, row: ReleaseProfile, user: User | None) -> None:
         row.delete()
 
 
-def use_profile(*, row: ReleaseProfile, roots: Iterable[LibraryRoot], user: User | None) -> None:
-    """Exactly these libraries go by it from now on."""
-    with transaction.atomic():
-        LibraryRoot.objects.filter(profile=row.name).update(profile="")
-        ids = [root.pk for root in roots]
-        LibraryRoot.objects.filter(pk__in=ids).update(profile=row.name)
-        record("release_profile.used", actor=user, target=row, detail={"roots": ids})
+def attach_roots(rows: Iterable[ReleaseProfile]) -> None:
+    """Give each profile `root_ids`: the library roots that go by it, with one query for all."""
+    users: dict[str, list[int]] = defaultdict(list)
+    for pk, name in LibraryRoot.objects.exclude(profile="").order_by("pk").values_list("pk", "profile"):
+        users[name].append(pk)
+    for row in rows:
+        row.root_ids = users[row.name]  # type: ignore[attr-defined]
 
 
 RISING = (
@@ -192,3 +201,13 @@ def _fault(name: str, value: Any, known: Mapping[str, Any]) -> str:
         fine = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 1_000_000
         return "" if fine else "must be a whole number from 0 to 1000000"
     return "" if isinstance(value, str) and len(value) <= 100 else "must be a text"
+
+
+def profile_rows(chosen: ChosenProfile) -> list[dict[str, Any]]:
+    """For people: [{field, value, source}], the source `default` or the library or series that differs."""
+    values = asdict(chosen.profile)
+    return [
+        {"field": name, "value": _plain(value), "source": chosen.source_of(name)}
+        for name, value in values.items()
+        if name != "name"
+    ]

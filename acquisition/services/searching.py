@@ -14,6 +14,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
+from acquisition.domain.account_rules import judge_account
 from acquisition.domain.deciding import Circumstances, Verdict, consider, sort_verdicts
 from acquisition.domain.facts import OfferedRelease, SearchQuery
 from acquisition.domain.identity import WantedBook
@@ -33,7 +34,7 @@ from acquisition.models import (
 from acquisition.services.budgets import Pace, spend_query
 from acquisition.services.ports import ask, is_paused, open_indexer
 from acquisition.services.profiles import profiles_of
-from acquisition.services.tracker import grab_stop_reason
+from acquisition.services.tracker import account_facts
 from acquisition.services.wanted_facts import known_runtimes, wanted_book
 from config.errors import ExternalAPIError
 from library.domain.book_files import is_audio
@@ -226,11 +227,15 @@ def judge(
     around = circumstances(book, now)
     blocked = blocked_releases([offer for _, offer in found])
     given_up = _given_up(book)
-    refusals = {indexer.pk: grab_stop_reason(indexer) for indexer, _ in found}
+    accounts = {
+        indexer.pk: account_facts(indexer, now=now)
+        for indexer in {indexer.pk: indexer for indexer, _ in found}.values()
+    }
     named = wanted or wanted_book(book)
     seen = _first_seen(found) if chosen.profile.delay_hours else {}
     judged = []
     for indexer, offer in found:
+        account = judge_account(offer, accounts[indexer.pk])
         here = replace(
             around,
             is_blocklisted=is_blocked(indexer, offer, blocked),
@@ -238,7 +243,9 @@ def judge(
             indexer_minimum_seeders=indexer.minimum_seeders,
             indexer_name=indexer.name,
             indexer_priority=indexer.priority,
-            account_refusal=refusals[indexer.pk],
+            account_refusal=account.refusal,
+            wedge_refusal=account.wedge_refusal,
+            account_note=account.note,
             first_seen_at=seen.get((indexer.pk, storable(offer.guid, 500))),
         )
         verdict = consider(
