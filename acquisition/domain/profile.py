@@ -69,8 +69,8 @@ def choose_profile(default: Profile, layers: Sequence[tuple[str, Mapping[str, An
     sources: dict[str, str] = {}
     for source, given in layers:
         for name, value in from_preference(given).items():
-            if name in values and _fitting(value, values[name]) is not None:
-                values[name], sources[name] = value, source
+            if name in values and (fitting := _fitting(value, getattr(default, name))) is not None:
+                values[name], sources[name] = fitting, source
     return ChosenProfile(Profile.from_mapping(values), sources)
 
 

@@ -40,7 +40,7 @@ class IndexerKind(models.TextChoices):
 class Prowlarr(ServiceHealth):
     """A Prowlarr server, whose indexers are kept here as they are there."""
 
-    name = models.CharField(max_length=100, unique=True, default="Prowlarr")
+    name = models.CharField(max_length=100, unique=True)
     url = models.CharField(max_length=500)
     api_key = models.CharField(max_length=200)
     synced_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -347,7 +347,8 @@ def keep_release(indexer: Indexer, offer: OfferedRelease, verdict: Verdict | Non
         "seeders": _bounded(offer.seeders, LARGEST_SMALL),
         "is_free": offer.download_volume_factor == 0 or bool(offer.direct_files),
         "info_url": storable(offer.info_url, 1000),
-        "published_at": offer.published_at,
+        # A moment without its time zone is none.
+        "published_at": offer.published_at if offer.published_at and offer.published_at.tzinfo else None,
         "offer": _plain(asdict(offer)),
         "last_seen_at": now,
     }
