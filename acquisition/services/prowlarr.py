@@ -117,7 +117,7 @@ def _bring_in_line(row: Prowlarr, own: Indexer | None, remote: ProwlarrIndexer, 
     changes = {
         name: value
         for name, value in values.items()
-        if own is None or (getattr(own, name) == written.get(name) and value != written.get(name))
+        if own is None or (_is_as_written(own, name, written) and value != written.get(name))
     }
     if "name" in changes:
         changes["name"] = _free_name(changes["name"], row, indexer)
@@ -125,8 +125,8 @@ def _bring_in_line(row: Prowlarr, own: Indexer | None, remote: ProwlarrIndexer, 
         changes["api_key"] = row.api_key
     for name, value in changes.items():
         setattr(indexer, name, value)
-    kept = {**values, "name": changes.get("name", written.get("name", values["name"]))}
-    indexer.settings = {**indexer.settings, "prowlarr": kept}
+    called = changes.get("name", written.get("called"))
+    indexer.settings = {**indexer.settings, "prowlarr": {**values, "called": called}}
     waits = parse_datetime(remote.disabled_until) if remote.disabled_until else None
     if waits and waits.tzinfo and (indexer.paused_until is None or indexer.paused_until < waits):
         indexer.paused_until = waits
@@ -136,6 +136,11 @@ def _bring_in_line(row: Prowlarr, own: Indexer | None, remote: ProwlarrIndexer, 
         indexer.last_error = ""
         (result.added if own is None else result.changed).append(indexer.name)
     indexer.save()
+
+
+def _is_as_written(own: Indexer, name: str, written: Mapping[str, Any]) -> bool:
+    """Whether nobody changed a field here since the last look. A name may have been taken, and is then another here."""
+    return bool(getattr(own, name) == written.get("called" if name == "name" else name))
 
 
 def _free_name(name: str, row: Prowlarr, indexer: Indexer) -> str:
