@@ -110,7 +110,7 @@ site.add_page("library/add/", add_library_view, name="add_library")
 class RootForm(forms.ModelForm):
     class Meta:
         model = LibraryRoot
-        fields = ("name", "is_enabled", "path", "is_import_target", "naming_preset", "profile")
+        fields = ("name", "is_enabled", "path", "is_import_target", "naming_preset")
         widgets = {"naming_preset": forms.Select(choices=[(name, name) for name in PRESETS])}
 
 
@@ -141,7 +141,16 @@ class LibraryRootAdmin(RecordAdmin):
         ("Filing new books", {"fields": ("is_import_target", "naming_preset", "profile")}),
         ("How it goes", {"fields": ("copy_count", "last_read_at", "last_healthy_at", "last_error")}),
     )
-    readonly_fields = ("kind", "server", "remote_path", "copy_count", "last_read_at", "last_healthy_at", "last_error")
+    readonly_fields = (
+        "kind",
+        "server",
+        "profile",
+        "remote_path",
+        "copy_count",
+        "last_read_at",
+        "last_healthy_at",
+        "last_error",
+    )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """The path of a folder is the identity of its copies; that of a server's library is only where we see it."""
