@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from acquisition.api.settings import QualityRulesInput
 from acquisition.api.shapes import BookRefSerializer, ReasonSerializer, book_ref, reason_row
 from acquisition.domain.reasons import REASONS
-from acquisition.models import Decision
+from acquisition.models import Decision, ReleaseProfile
 from acquisition.services.replaying import DAYS, replay_decisions
 from config.api.serializers import StrictSerializer
 from config.api.viewsets import ReadOnlyViewSet
@@ -70,6 +70,12 @@ class ReplayInput(StrictSerializer):
     """`changes`: fields of the release profile as at `/api/system/quality/rules/`."""
 
     changes = ChangesInput()
+    profile_id = serializers.IntegerField(
+        min_value=1,
+        max_value=BIGGEST_ID,
+        required=False,
+        help_text="Change this profile of a library; without it, the general one.",
+    )
     book_ids = serializers.ListField(
         child=serializers.IntegerField(min_value=1, max_value=BIGGEST_ID),
         max_length=1000,
@@ -77,6 +83,12 @@ class ReplayInput(StrictSerializer):
         help_text="Only these books; without it, all.",
     )
     days = serializers.IntegerField(min_value=1, max_value=3650, required=False, help_text="How far back; 30.")
+
+    def validate_profile_id(self, identity: int) -> ReleaseProfile:
+        row = ReleaseProfile.objects.filter(pk=identity).first()
+        if row is None:
+            raise serializers.ValidationError(f"No release profile has the id {identity}.", code="does_not_exist")
+        return row
 
 
 class ReplayedSerializer(serializers.Serializer[Any]):
@@ -128,7 +140,9 @@ class DecisionViewSet(ReadOnlyViewSet):
         ids = self.body.get("book_ids")
         books = None if ids is None else list(Book.objects.filter(pk__in=ids))
         changes, days = self.body["changes"], self.body.get("days", DAYS)
-        return self.answer(replay_decisions(changes=changes, now=timezone.now(), books=books, days=days))
+        profile = self.body.get("profile_id")
+        found = replay_decisions(changes=changes, now=timezone.now(), profile=profile, books=books, days=days)
+        return self.answer(found)
 
     @action(detail=False)
     def reasons(self, request: Request) -> Response:

@@ -39,11 +39,17 @@ def profile_for(book: Book) -> Profile:
     return profiles_of([book])[book.pk].profile
 
 
-def profiles_of(books: Iterable[Book]) -> dict[int, ChosenProfile]:
+def profiles_of(
+    books: Iterable[Book],
+    *,
+    general: Profile | None = None,
+    stored: Mapping[str, Mapping[str, Any]] | None = None,
+) -> dict[int, ChosenProfile]:
     """By the books' ids: the general profile, under that of the library it goes into, under its series' preferences;
-    where it is in several series, the one that it is mainly in has the last word."""
+    where it is in several series, the one that it is mainly in has the last word. `general` and `stored` (values by
+    name) take the place of the stored ones, to see what they would do."""
     rows = {book.pk: book for book in books}
-    default, libraries = default_profile(), _libraries(rows.values())
+    default, libraries = general or default_profile(), _libraries(rows.values(), stored or {})
     series: dict[int, list[tuple[str, Mapping[str, Any]]]] = defaultdict(list)
     for ids in chunks(sorted(rows)):
         entries = SeriesEntry.objects.filter(book_id__in=ids).order_by("is_primary", "-pk")
@@ -60,12 +66,14 @@ def some_profile(**wish: Any) -> bool:
     return any(values.get(name) == value for values in [default, *own, *series] for name, value in wish.items())
 
 
-def _libraries(books: Iterable[Book]) -> dict[int, list[tuple[str, Mapping[str, Any]]]]:
+def _libraries(
+    books: Iterable[Book], instead: Mapping[str, Mapping[str, Any]]
+) -> dict[int, list[tuple[str, Mapping[str, Any]]]]:
     """What the library that each book will be filed in wants differently."""
     named = list(LibraryRoot.objects.filter(is_enabled=True).exclude(profile=""))
     if not named:
         return {}
-    stored = dict(ReleaseProfile.objects.values_list("name", "values"))
+    stored = {**dict(ReleaseProfile.objects.values_list("name", "values")), **instead}
     found = {}
     marked = LibraryRoot.objects.filter(is_enabled=True, is_import_target=True).exclude(path="").first()
     for book in books:

@@ -6,14 +6,14 @@ whether the book has come since, or is on its way, is left aside.
 
 import datetime
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from acquisition.domain.deciding import Circumstances, Verdict, consider
 from acquisition.domain.profile import ChosenProfile, Profile
-from acquisition.models import Decision
+from acquisition.models import Decision, ReleaseProfile
 from acquisition.services.grabbing import offer_of
-from acquisition.services.profiles import check_ranges, check_values, profiles_of
+from acquisition.services.profiles import check_ranges, check_values, default_profile, profiles_of
 from acquisition.services.searching import blocked_releases, is_blocked
 from acquisition.services.wanted_facts import runtimes_of, wanted_books
 from library.models import Book
@@ -49,32 +49,33 @@ class Replay:
     def sentence(self) -> str:
         if not self.judged:
             return "There is no kept decision to judge again."
-        gained, lost = len(self.gained), len(self.lost)
+        gained, lost, books = len(self.gained), len(self.lost), self.books_gained
         if not gained and not lost:
             return f"Of {self.judged} releases none would be judged otherwise."
         words = [f"{gained} of {self.judged} releases would be accepted that are not now"] if gained else []
         words += [f"{lost} would no longer be"] if lost else []
-        return f"With this profile, {' and '.join(words)}; {self.books_gained} books would have one for the first time."
+        first = f"; {books} {'book' if books == 1 else 'books'} would have one for the first time" if books else ""
+        return f"With this profile, {' and '.join(words)}{first}."
 
 
 def replay_decisions(
     *,
     changes: Mapping[str, Any],
     now: datetime.datetime,
+    profile: ReleaseProfile | None = None,
     books: Iterable[Book] | None = None,
     days: int = DAYS,
     most: int = MOST,
 ) -> Replay:
-    """Judge the last decision on each release and book again, under the profile in force and with `changes` to it.
+    """Judge the last decision on each release and book again, under the profiles in force and with `changes` to the
+    general one, or to that of the libraries that go by `profile`; what stands above it keeps the last word.
 
     ValidationError when the changes are not fields of a profile, do not fit, or leave no room for any release.
     """
     decisions, unknown = _kept(books, now - datetime.timedelta(days=days), most)
     rows = {decision.book_id: decision.book for decision in decisions}
     profiles, wanted, runtimes = profiles_of(rows.values()), wanted_books(rows.values()), runtimes_of(rows.values())
-    changed = {pk: _changed(chosen, changes) for pk, chosen in profiles.items()}
-    if not changed:
-        _changed(ChosenProfile(Profile()), changes)
+    changed = _changed(rows.values(), changes, profile)
     blocked = blocked_releases([offer_of(d.release) for d in decisions if d.release])
     result, accepted_before, accepted_after = Replay(unknown=unknown), set(), set()
     for decision in decisions:
@@ -120,11 +121,15 @@ def _kept(books: Iterable[Book] | None, since: datetime.datetime, most: int) -> 
     return list(newest.values()), unknown
 
 
-def _changed(chosen: ChosenProfile, changes: Mapping[str, Any]) -> ChosenProfile:
-    """The profile of a book with the changes on top of all that it is made of."""
-    own = asdict(chosen.profile)
-    check_values(changes, {name: value for name, value in own.items() if name != "name"})
-    merged = {**own, **changes}
+def _changed(
+    books: Iterable[Book], changes: Mapping[str, Any], profile: ReleaseProfile | None
+) -> dict[int, ChosenProfile]:
+    """The profiles of the books as they would be."""
+    general = asdict(default_profile())
+    check_values(changes, {name: value for name, value in general.items() if name != "name"})
+    own = dict(profile.values) if profile else {}
+    merged = {**general, **own, **changes}
     check_ranges(merged, changes)
-    sources = {name: source for name, source in chosen.sources.items() if name not in changes}
-    return replace(chosen, profile=Profile.from_mapping(merged), sources=sources)
+    if profile:
+        return profiles_of(books, stored={profile.name: {**own, **changes}})
+    return profiles_of(books, general=Profile.from_mapping(merged))
