@@ -6,8 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from acquisition.domain.hazards import find_programs
 from acquisition.clients.packages import is_package
+from acquisition.domain.hazards import find_programs
 from acquisition.domain.import_checks import UNFINISHED as INCOMPLETE
 from acquisition.domain.import_checks import UNREADABLE, Arrived, Check, Expected
 from acquisition.models import DownloadBook
@@ -15,12 +15,12 @@ from acquisition.services.grabbing import offer_of
 from acquisition.services.locating import content_files, leads_through_link
 from acquisition.services.profiles import profile_for
 from acquisition.services.upgrading import held_of
+from acquisition.services.wanted_facts import known_runtimes
 from library.clients.audio import decode_check
 from library.clients.folders.reader import FolderReader
 from library.domain.book_files import group_books
 from library.domain.facts import CopyFacts, FileFacts, Problem
 from library.domain.file_order import Part, find_incompleteness
-from library.models import Recording
 from library.services.settings import get_setting
 from scheduling.services.context import RunContext
 
@@ -180,12 +180,11 @@ def _decode_faults(base: Path, facts: CopyFacts, run: RunContext) -> Iterator[st
 def expected_of(link: DownloadBook) -> Expected:
     """What was asked for with a book of a download."""
     book, release = link.book, link.download.release
-    runtimes = Recording.objects.filter(book=book, runtime_seconds__gt=0).values_list("runtime_seconds", flat=True)
     profile = profile_for(book)
     return Expected(
         title=book.title,
         authors=tuple(book.authors.values_list("name", flat=True)),
-        runtimes_seconds=tuple(r for r in [*runtimes, book.duration_seconds] if r),
+        runtimes_seconds=known_runtimes(book),
         languages=tuple(profile.languages),
         tolerance=float(get_setting("import.duration_tolerance")),
         narrators=offer_of(release).narrators if release else (),
