@@ -20,6 +20,8 @@ from acquisition.api.imports import ImportViewSet
 from acquisition.api.indexers import IndexerViewSet
 from acquisition.api.integrations import IntegrationsViewSet
 from acquisition.api.notifications import NotificationsViewSet
+from acquisition.api.prowlarr import ProwlarrViewSet
+from acquisition.api.release_profiles import ReleaseProfileViewSet
 from acquisition.api.releases import ReleaseViewSet
 from acquisition.api.renames import RenameViewSet
 from acquisition.api.settings import SettingsViewSet
@@ -70,8 +72,10 @@ ACQUISITION = [
     ("wanted", WantedViewSet),
     ("releases", ReleaseViewSet),
     ("decisions", DecisionViewSet),
+    ("release-profiles", ReleaseProfileViewSet),
     ("blocklist", BlocklistViewSet),
     ("indexers", IndexerViewSet),
+    ("prowlarr", ProwlarrViewSet),
     ("download-clients", DownloadClientViewSet),
     ("imports", ImportViewSet),
     ("renames", RenameViewSet),

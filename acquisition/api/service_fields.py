@@ -1,6 +1,7 @@
 """What indexers and download clients have in common in their resources."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -49,6 +50,31 @@ class ServiceSerializer(serializers.ModelSerializer[Any]):
         return redact(row.last_error)
 
 
+def check_address(text: str) -> None:
+    """Refuses what is no address. Hosts of one word, as containers call each other, are good; DRF's own field refuses
+    them."""
+    try:
+        parts = urlsplit(text)
+        is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_good = False
+    if text and (not is_good or any(character.isspace() for character in text)):
+        raise serializers.ValidationError("Must be an address that begins with http:// or https://.")
+
+
+def address_field() -> serializers.CharField:
+    return serializers.CharField(max_length=500, help_text="http:// or https://", validators=[check_address])
+
+
+def tested(check: Callable[[], str]) -> dict[str, Any]:
+    """How talking to a service went, for people."""
+    try:
+        found = {"is_ok": True, "message": check(), "error_code": ""}
+    except (ExternalAPIError, ValidationError) as error:
+        found = {"is_ok": False, "message": error.message, "error_code": error.code}
+    return {**found, "as_of": timezone.now()}
+
+
 class ServiceInput(StrictSerializer):
     name = serializers.CharField(max_length=100)
     url = serializers.CharField(max_length=500, required=False, allow_blank=True, help_text="http:// or https://")
@@ -59,14 +85,7 @@ class ServiceInput(StrictSerializer):
     settings = SettingsField(required=False)
 
     def validate_url(self, text: str) -> str:
-        # Hosts of one word, as containers call each other, are good; DRF's own field refuses them.
-        try:
-            parts = urlsplit(text)
-            is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            is_good = False
-        if text and (not is_good or any(character.isspace() for character in text)):
-            raise serializers.ValidationError("Must be an address that begins with http:// or https://.")
+        check_address(text)
         return text
 
     def validate_seed_ratio(self, value: float | None) -> float | None:
@@ -103,9 +122,5 @@ class ServiceViewSet(CrudViewSet):
     @action(detail=True, methods=["post"])
     def test(self, request: Request, pk: int) -> Response:
         """Talk to the service now, and say what works and what does not."""
-        row, now = self.get_object(), timezone.now()
-        try:
-            found = {"is_ok": True, "message": self.check(row), "error_code": ""}
-        except (ExternalAPIError, ValidationError) as error:
-            found = {"is_ok": False, "message": error.message, "error_code": error.code}
-        return self.answer({**found, "as_of": now})
+        row = self.get_object()
+        return self.answer(tested(lambda: self.check(row)))

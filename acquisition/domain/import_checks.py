@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from acquisition.domain.hazards import programs_sentence
 from acquisition.domain.profile import Profile
 from acquisition.domain.upgrades import Comparison, Held, Quality, Verdict, compare
 from library.domain.facts import CopyFacts, FileFacts, FileKind
@@ -18,6 +19,7 @@ from library.domain.works import same_work
 
 SHORTEST_BOOK_SECONDS = 60
 SLACK_SECONDS = 180
+SAMPLE_SHARE = 0.1  # of the shortest recording that is known
 DEFAULT = Profile()
 STATED = ("tags", "metadata.json", "opf", "nfo")
 UNFINISHED = ("missing_parts", "wrong_part_count", "duplicate_parts", "duplicate_encodings")
@@ -56,13 +58,15 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """What came: the facts as the reader gives them, faults of decoding, unfinished, packed or unreadable files."""
+    """What came: the facts as the reader gives them, faults of decoding, unfinished, packed or unreadable files, and
+    programs among them."""
 
     facts: CopyFacts
     decode_faults: tuple[str, ...] = ()
     archives: tuple[str, ...] = ()
     unfinished: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
     unpacking: tuple[str, ...] = ()
     book_count: int = 1
 
@@ -101,13 +105,14 @@ def check_arrival(arrived: Arrived, expected: Expected) -> list[Check]:
     return [
         _readable(arrived),
         _finished(arrived),
+        _harmless(arrived),
         _not_unpacking(arrived),
         *_beside_the_shelf(arrived, expected),
         _audio(arrived),
         _one_book(arrived),
         _parts(arrived),
         _decodes(arrived),
-        _no_sample(arrived),
+        _no_sample(arrived, expected),
         _duration(arrived, expected),
         _same_book(arrived, expected),
         _language(arrived, expected),
@@ -165,6 +170,17 @@ def _finished(arrived: Arrived) -> Check:
     )
 
 
+def _harmless(arrived: Arrived) -> Check:
+    """Whoever puts a program beside a book means no good: certainly the release's fault."""
+    programs = list(arrived.programs)
+    return Check(
+        "harmless",
+        not programs,
+        programs_sentence(programs) if programs else "It holds no programs.",
+        is_fault=bool(programs),
+    )
+
+
 def _audio(arrived: Arrived) -> Check:
     if arrived.facts.audio_files:
         return Check("audio", True, f"{len(arrived.facts.audio_files)} audio files.")
@@ -191,8 +207,13 @@ def _decodes(arrived: Arrived) -> Check:
     return Check("decodes", False, " ".join(arrived.decode_faults[:3]), is_fault=arrived.is_whole)
 
 
-def _no_sample(arrived: Arrived) -> Check:
+def _no_sample(arrived: Arrived, expected: Expected) -> Check:
+    """Far too short for every recording that is known is certainly not the book."""
     seconds = arrived.facts.duration_seconds or 0
+    shortest = min(expected.runtimes_seconds, default=0)
+    if 0 < seconds < SAMPLE_SHARE * shortest:
+        words = f"Only {_clock(seconds)} of sound, and the book is {_clock(shortest)} long: a sample, not the book."
+        return Check("sample", False, words, is_fault=arrived.is_whole)
     if arrived.facts.audio_files and seconds < SHORTEST_BOOK_SECONDS:
         return Check("sample", False, f"Only {seconds:.0f} seconds of sound: a sample, or cut off.")
     return Check("sample", True, "Long enough to be a book.")

@@ -107,7 +107,7 @@ def _add_server(values: dict[str, str]) -> list[LibraryRoot]:
 site.add_page("library/add/", add_library_view, name="add_library")
 
 
-FILING_FIELDS = ("naming_preset", "naming_folder", "naming_file", "merges_parts", "profile")
+FILING_FIELDS = ("naming_preset", "naming_folder", "naming_file", "merges_parts")
 
 
 class RootForm(forms.ModelForm):
@@ -157,10 +157,19 @@ class LibraryRootAdmin(RecordAdmin):
     buttons = ("read_now", "preview")
     fieldsets = (
         (None, {"fields": ("name", "kind", "server", "path", "remote_path", "is_enabled")}),
-        ("Filing new books", {"fields": ("is_import_target", *FILING_FIELDS)}),
+        ("Filing new books", {"fields": ("is_import_target", *FILING_FIELDS, "profile")}),
         ("How it goes", {"fields": ("copy_count", "last_read_at", "last_healthy_at", "last_error")}),
     )
-    readonly_fields = ("kind", "server", "remote_path", "copy_count", "last_read_at", "last_healthy_at", "last_error")
+    readonly_fields = (
+        "kind",
+        "server",
+        "profile",
+        "remote_path",
+        "copy_count",
+        "last_read_at",
+        "last_healthy_at",
+        "last_error",
+    )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """The path of a folder is the identity of its copies; that of a server's library is only where we see it."""

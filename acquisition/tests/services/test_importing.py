@@ -134,7 +134,16 @@ def _broken(folder: Path) -> None:
 
 def _sample(folder: Path) -> None:
     (folder / "02.mp3").unlink()
+    make_sound(folder / "01.mp3", seconds=20)
+
+
+def _far_too_short(folder: Path) -> None:
+    (folder / "02.mp3").unlink()
     make_sound(folder / "01.mp3", seconds=5)
+
+
+def _program(folder: Path) -> None:
+    (folder / "Codec Pack.EXE").write_bytes(b"MZ")
 
 
 def _too_long(folder: Path) -> None:
@@ -184,6 +193,8 @@ CASES: list[tuple[str, Callable[[Path], None], str, str, str]] = [
     ("parts", _missing_part, "blocked", "parts", "2"),
     ("decodes", _broken, "abandoned", "decodes", "02.mp3"),
     ("sample", _sample, "blocked", "sample", "a sample, or cut off"),
+    ("far_too_short", _far_too_short, "abandoned", "sample", "a sample, not the book"),
+    ("program", _program, "abandoned", "harmless", "no audiobook needs: Codec Pack.EXE"),
     ("duration", _too_long, "blocked", "duration", "is it there twice, or another book?"),
     ("same_book", _other_book, "abandoned", "same_book", "“Emma” by Jane Austen"),
     ("same_title", _other_title, "blocked", "same_book", "“The Road to Oz”"),

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("acquisition", "0002_upgrades"),
+        ("acquisition", "0003_pace_profiles_prowlarr"),
         ("library", "0003_naming_and_joining"),
         ("scheduling", "0001_initial"),
     ]
