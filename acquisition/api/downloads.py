@@ -24,21 +24,19 @@ from acquisition.services.steering import (
     remove_download,
     retry_download,
 )
+from config.api.filter_fields import BIGGEST_ID, IdFilter
 from config.api.serializers import StrictSerializer
 from config.api.viewsets import CreateMixin, ListMixin, ResourceViewSet, RetrieveMixin
 from config.http import redact
 from library.models import Book
 
 EVENTS_SHOWN = 200
-BIGGEST_ID = 2**63 - 1
 
 
 class DownloadFilters(django_filters.FilterSet):
     status = django_filters.MultipleChoiceFilter(choices=[(state.value, state.value) for state in DownloadState])
     source = django_filters.CharFilter(help_text="An indexer's name, or manual.")
-    book = django_filters.NumberFilter(
-        field_name="download_books__book", min_value=1, max_value=BIGGEST_ID, help_text="The id of a book."
-    )
+    book = IdFilter(field_name="download_books__book", help_text="The id of a book.")
     client = django_filters.CharFilter(field_name="client__name", help_text="The name of a download client.")
     created_after = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
     created_before = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")

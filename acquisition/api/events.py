@@ -31,6 +31,7 @@ LOOK_EVERY_SECONDS = 1.0
 PING_EVERY_SECONDS = 15.0
 RECONNECT_MILLISECONDS = 2000
 BUSY_SECONDS = 30
+PLACE = r"^[0-9]{1,18}\.[0-9]{1,14}$"
 
 
 class Slots:
@@ -111,8 +112,8 @@ class EventsQuery(StrictSerializer):
         default=LONGEST_SECONDS,
         help_text="How long the stream stays open; 0 tells what there is and ends.",
     )
-    last_event_id = serializers.CharField(
-        max_length=40, required=False, help_text="As the header Last-Event-ID, for readers that cannot send it."
+    last_event_id = serializers.RegexField(
+        PLACE, max_length=40, required=False, help_text="As the header Last-Event-ID, for readers that cannot send it."
     )
 
 
@@ -126,12 +127,17 @@ class EventsViewSet(OperationsViewSet):
         return False
 
     def get_renderers(self) -> list[BaseRenderer]:
-        return [*super().get_renderers(), EventStreamRenderer()]
+        return [EventStreamRenderer()]
 
     @extend_schema(
         parameters=[
             EventsQuery,
-            OpenApiParameter("Last-Event-ID", str, OpenApiParameter.HEADER, description="Where the last stream ended."),
+            OpenApiParameter(
+                "Last-Event-ID",
+                {"type": "string", "pattern": PLACE},
+                OpenApiParameter.HEADER,
+                description="Where the last stream ended.",
+            ),
         ],
         responses={
             (200, EVENT_STREAM): OpenApiResponse(OpenApiTypes.STR, "Events `download`, `run`, `end`, `busy`."),

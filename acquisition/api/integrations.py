@@ -8,8 +8,8 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.services.audit import record
-from acquisition.services.integration_fields import create_or_change_integration, find_row, kinds, row_kind
+from acquisition.api.service_fields import PathMappingInput
+from acquisition.services.integration_fields import create_or_change_integration, find_row, kinds
 from acquisition.services.integrations import Integration, get_integration, list_integrations, test_integration
 from config.api.serializers import StrictSerializer
 from config.api.viewsets import OperationsViewSet
@@ -44,11 +44,6 @@ class IntegrationsSerializer(serializers.Serializer[Any]):
     as_of = serializers.DateTimeField()
 
 
-class PathMappingInput(StrictSerializer):
-    remote = serializers.CharField(max_length=1000)
-    local = serializers.CharField(max_length=1000)
-
-
 class IntegrationInput(StrictSerializer):
     """What a service takes depends on its kind; a field that it does not take is 400. A new one needs `kind`.
 
@@ -56,6 +51,7 @@ class IntegrationInput(StrictSerializer):
     clears it.
     """
 
+    needs_a_field = True
     kind = serializers.CharField(max_length=40, required=False, help_text=f"One of {', '.join(kinds())}.")
     url = serializers.CharField(max_length=500, required=False, allow_blank=True)
     is_enabled = serializers.BooleanField(required=False)
@@ -126,14 +122,8 @@ class IntegrationsViewSet(OperationsViewSet):
     def change_integration(self, request: Request, name: str) -> Response:
         """Set a service up, or change the fields that are sent."""
         values = self.body
-        if not values:
-            wrong = serializers.ErrorDetail("Send at least one field to change.", code="required")
-            raise serializers.ValidationError([wrong])
         before = find_row(name)
-        row, is_made, changed = create_or_change_integration(name, values)
-        what = "created" if is_made else "changed"
-        detail = {"kind": row_kind(row)[0], "fields": sorted(set(changed) - {"refresh_token"})}
-        record(f"integration.{what}", actor=request.user, target=row, detail=detail)
+        row, changed = create_or_change_integration(name, values, user=request.user)
         shown = _shown(get_integration(name, now=timezone.now()))
         return self.answer({**shown, "changes_made": _changes(before, row, changed)})
 

@@ -57,13 +57,18 @@ class KernelSchema(AutoSchema):
         return self.view.role_for(_Method(self.method)) == NOBODY
 
     def get_auth(self) -> list[dict[str, Any]]:
-        return [] if self._is_open() else super().get_auth()
+        if self._is_open():
+            return []
+        found = super().get_auth()
+        return found if self.view.accepts_keys else [way for way in found if "ApiKey" not in way]
 
     def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:
         if type(field) is serializers.JSONField:
             # Any JSON value, null too: "any or null" would be two answers for null.
             return {"description": str(field.help_text)} if field.help_text else {}
         found = super()._map_serializer_field(field, direction, bypass_extensions)
+        if direction == "request" and isinstance(field, serializers.ListField) and not field.allow_empty:
+            return {"minItems": 1, **found}
         is_text = isinstance(field, serializers.CharField) and found.get("type") == "string"
         if direction == "request" and is_text and not field.allow_blank:
             return {"minLength": 1, **found}
@@ -77,6 +82,8 @@ class KernelSchema(AutoSchema):
             text = "As it was read: the change is refused (409) when the row has been changed since."
             moment = {"type": "string", "format": "date-time", "description": text}
             found["properties"] = {**found.get("properties", {}), "updated_at": moment}
+        if serializer.needs_a_field or getattr(serializer, "partial", False):
+            found["minProperties"] = 1
         return {**found, "additionalProperties": False}
 
     def _resolve_path_parameters(self, variables: Any) -> list[dict[str, Any]]:
@@ -89,7 +96,9 @@ class KernelSchema(AutoSchema):
     def _get_response_for_code(
         self, serializer: Any, status_code: Any, media_types: Any = None, direction: str = "response"
     ) -> Any:
-        found = super()._get_response_for_code(serializer, status_code, ["application/json"], direction)  # type: ignore[no-untyped-call]
+        # A view's own media type stands in its `extend_schema`; everything else is JSON.
+        media_types = media_types or ["application/json"]
+        found = super()._get_response_for_code(serializer, status_code, media_types, direction)  # type: ignore[no-untyped-call]
         if self._is_list_view() and int(status_code) == 200:
             found["content"]["text/csv"] = {"schema": {"type": "string"}}
         found["description"] = found["description"] or HTTPStatus(int(status_code)).phrase

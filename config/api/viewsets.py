@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import ErrorDetail, ValidationError
 from rest_framework.viewsets import ViewSetMixin
 
+from config.api.serializers import NOTHING_SENT
 from config.api.views import KernelView
 from config.errors import ConflictError, NotFoundError
 
@@ -95,7 +96,7 @@ class UpdateMixin:
                 context={"resource": self.resource, "id": row.pk, "etag": _etag(row).get("ETag")},
             )
         if not {name for name in self.request.data if name != "updated_at"}:
-            raise ValidationError([ErrorDetail("Send at least one field to change.", code="required")])
+            raise ValidationError(NOTHING_SENT)
         before = self.present(row)
         row = self.change_row(row, self.body) or row
         row = self.get_queryset().filter(pk=row.pk).first() or row
