@@ -14,7 +14,7 @@ from acquisition.services.ports import open_client, open_indexer
 from config.errors import ConflictError, UnabridgedError, ValidationError
 from config.http import redact
 
-Service = TypeVar("Service", Indexer, DownloadClient)
+Service = TypeVar("Service", bound=Indexer | DownloadClient)
 MASK = "***"
 SECRET_COLUMNS = frozenset({"api_key", "password"})
 SECRET_SETTING = re.compile(r"(?i)(password|secret|token|api_?key|cookie|mam_id|passkey)")
