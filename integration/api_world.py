@@ -16,6 +16,7 @@ from integration.product import Product, wait_for
 PASSWORD = "a-long-password-for-the-tests"
 TIERS = ("PUBLIC", "AUTHENTICATED", "ADMIN", "DOWNLOAD", "METADATA", "SEARCH", "HEALTH", "UPLOAD")
 NOWHERE = "http://127.0.0.1:9"
+DRIVER = 1_000_003
 ALONE = {
     **{f"UNABRIDGED_RATE_{tier}": "1000000/minute" for tier in TIERS},
     **{f"UNABRIDGED_{name}_URL": NOWHERE for name in ("OPEN_LIBRARY", "AUDNEXUS", "LIBRIVOX", "ARCHIVE")},
@@ -23,6 +24,8 @@ ALONE = {
 
 ROWS = """
 from django.utils import timezone
+from accounts.models import ApiKey, User
+from accounts.services.keys import create_key
 from accounts.services.users import create_user
 from acquisition.tests.api import rows as acquired
 from library.models import Series
@@ -35,6 +38,12 @@ shelf.mkdir(parents=True, exist_ok=True)
 LibraryRoot.objects.create(name="shelf", path=str(shelf))
 for role in ("admin", "moderator", "viewer"):
     create_user(username=role, email=role + "@example.org", password={password!r}, role=role)
+driver = User(pk={driver}, username="driver", email="driver@example.org", role="admin", is_staff=True, is_superuser=True)
+driver.set_password({password!r})
+driver.save(force_insert=True)
+key, text = create_key(user=driver, name="driver", now=timezone.now())
+ApiKey.objects.filter(pk=key.pk).update(pk={driver})
+Path({folder!r}, "driver.key").write_text(text)
 for number in (1, 2, 3):
     book = make_book(f"Book {{number}}", series=make_series(f"Saga {{number}}"), position="1", narrators=("Nora",))
     make_copy(book, title=book.title)
@@ -50,10 +59,12 @@ for number in (1, 2, 3):
 
 @contextmanager
 def filled(folder: Path, kind: str = "sqlite", **extra: str) -> Iterator[Product]:
-    """A product that is not started yet, with users of each role named like it, and rows in every list."""
+    """A product that is not started yet, with users of each role named like it, an admin `driver` whose id nobody
+    guesses, and rows in most lists."""
     product = Product(folder / "data", kind=kind, extra={**ALONE, **extra})
     try:
-        product.configure(ROWS.format(shelf=str(folder / "shelf"), password=PASSWORD))
+        values = {"shelf": str(folder / "shelf"), "folder": str(folder), "password": PASSWORD, "driver": DRIVER}
+        product.configure(ROWS.format(**values))
         yield product
     finally:
         product.close()
@@ -66,8 +77,9 @@ def base_of(product: Product) -> str:
     return base
 
 
-def key_of(product: Product, role: str = "admin") -> str:
-    return product.manage("create_api_key", f"{role}'s", "--user", role).strip()
+def driver_key(product: Product) -> str:
+    """The API key of the admin `driver`, whose id, and that of the key, is DRIVER."""
+    return (product.folder.parent / "driver.key").read_text()
 
 
 def _answers(base: str) -> bool:

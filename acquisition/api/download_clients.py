@@ -23,16 +23,16 @@ class ClientFilters(django_filters.FilterSet):
     is_enabled = FlagFilter()
 
 
-class MappingSerializer(serializers.Serializer[Any]):
+class PathMappingSerializer(serializers.Serializer[Any]):
     """A folder as the client sees it, and the same folder as this server sees it."""
 
     remote = serializers.CharField()
     local = serializers.CharField()
 
 
-class ClientSerializer(ServiceSerializer):
+class DownloadClientSerializer(ServiceSerializer):
     has_password = serializers.SerializerMethodField()
-    path_mappings = MappingSerializer(many=True, read_only=True)
+    path_mappings = PathMappingSerializer(many=True, read_only=True)
 
     class Meta:
         model = DownloadClient
@@ -75,7 +75,7 @@ class DownloadClientViewSet(ServiceViewSet):
     """Download clients, in the order in which they are chosen."""
 
     queryset = DownloadClient.objects.all()
-    serializer_class = ClientSerializer
+    serializer_class = DownloadClientSerializer
     inputs = {"create": ClientInput, "update": ClientInput}
     answers = {"test": ServiceTestSerializer}
     filterset_class = ClientFilters

@@ -25,6 +25,7 @@ from acquisition.services.steering import (
     retry_download,
 )
 from config.api.filter_fields import BIGGEST_ID, IdFilter
+from config.api.schema import with_changes
 from config.api.serializers import StrictSerializer
 from config.api.viewsets import CreateMixin, ListMixin, ResourceViewSet, RetrieveMixin
 from config.http import redact
@@ -181,7 +182,6 @@ class CompleteInput(StrictSerializer):
     path = serializers.CharField(
         max_length=2000,
         required=False,
-        allow_blank=True,
         trim_whitespace=False,
         help_text="The folder or file; by default where the download client says it is.",
     )
@@ -202,6 +202,18 @@ class RemoveQuery(StrictSerializer):
     blocklist = serializers.BooleanField(default=False, help_text="Never grab this release again.")
 
 
+class RemovedDownloadSerializer(DownloadDetailSerializer):
+    """What was removed, and how."""
+
+    removed = serializers.BooleanField(default=True, read_only=True)
+    delete_files = serializers.BooleanField(default=False, read_only=True)
+    blocklist = serializers.BooleanField(default=False, read_only=True)
+
+    class Meta(DownloadDetailSerializer.Meta):
+        fields = (*DownloadDetailSerializer.Meta.fields, "removed", "delete_files", "blocklist")
+        read_only_fields = fields
+
+
 class DownloadViewSet(ListMixin, RetrieveMixin, CreateMixin, ResourceViewSet):
     """Downloads, newest first."""
 
@@ -220,9 +232,11 @@ class DownloadViewSet(ListMixin, RetrieveMixin, CreateMixin, ResourceViewSet):
         "failed": (ordering_fields, ("-status_at",)),
         "retry_due": (ordering_fields, ("next_retry_at",)),
     }
-    answers = dict.fromkeys(
-        ("retrieve", "create", "destroy", "change_status", "complete", "mark_failed", "retry"), DownloadDetailSerializer
-    )
+    answers = {
+        **dict.fromkeys(("retrieve", "create"), DownloadDetailSerializer),
+        **dict.fromkeys(("change_status", "complete", "mark_failed", "retry"), with_changes(DownloadDetailSerializer)),
+        "destroy": RemovedDownloadSerializer,
+    }
     inputs = {
         "create": DownloadInput,
         "change_status": StatusInput,

@@ -11,7 +11,6 @@ from typing import Any
 
 from django.http import StreamingHttpResponse
 from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.renderers import BaseRenderer
@@ -134,13 +133,15 @@ class EventsViewSet(OperationsViewSet):
             EventsQuery,
             OpenApiParameter(
                 "Last-Event-ID",
-                {"type": "string", "pattern": PLACE},
+                {"type": "string", "pattern": f"^$|{PLACE}"},
                 OpenApiParameter.HEADER,
                 description="Where the last stream ended.",
             ),
         ],
         responses={
-            (200, EVENT_STREAM): OpenApiResponse(OpenApiTypes.STR, "Events `download`, `run`, `end`, `busy`."),
+            (200, EVENT_STREAM): OpenApiResponse(
+                {}, "Events `download`, `run`, `end`, `busy`, each with an id and JSON as its data."
+            ),
             **error_answers(READ_ERRORS),
         },
     )

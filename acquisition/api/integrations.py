@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from acquisition.api.service_fields import PathMappingInput
 from acquisition.services.integration_fields import create_or_change_integration, find_row, kinds
 from acquisition.services.integrations import Integration, get_integration, list_integrations, test_integration
+from config.api.schema import with_changes
 from config.api.serializers import StrictSerializer
 from config.api.viewsets import OperationsViewSet
 from config.http import redact
@@ -39,7 +40,7 @@ class IntegrationSerializer(serializers.Serializer[Any]):
     warnings = serializers.ListField(child=serializers.CharField())
 
 
-class IntegrationsSerializer(serializers.Serializer[Any]):
+class IntegrationListSerializer(serializers.Serializer[Any]):
     integrations = IntegrationSerializer(many=True)
     as_of = serializers.DateTimeField()
 
@@ -107,8 +108,8 @@ class IntegrationsViewSet(OperationsViewSet):
     access = {"change_integration": "admin", "test_integration": "admin"}
     inputs = {"change_integration": IntegrationInput}
     answers = {
-        "integrations": IntegrationsSerializer,
-        "change_integration": IntegrationSerializer,
+        "integrations": IntegrationListSerializer,
+        "change_integration": with_changes(IntegrationSerializer),
         "test_integration": IntegrationTestSerializer,
     }
 

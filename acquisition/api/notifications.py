@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from accounts.services.audit import record
 from acquisition.domain.notices import EVENTS
 from acquisition.services.notifications import change_notifications, notification_settings, send_test
+from config.api.schema import with_changes
 from config.api.serializers import StrictSerializer
 from config.api.viewsets import OperationsViewSet
 
@@ -54,7 +55,7 @@ class NotificationsViewSet(OperationsViewSet):
     inputs = {"change_notifications": NotificationsInput}
     answers = {
         "notifications": NotificationsSerializer,
-        "change_notifications": NotificationsSerializer,
+        "change_notifications": with_changes(NotificationsSerializer),
         "test_notifications": NotificationTestSerializer,
     }
 

@@ -15,6 +15,7 @@ from acquisition.services.effective import (
     effective_settings,
     quality_rules,
 )
+from config.api.schema import with_changes
 from config.api.serializers import NOTHING_SENT, StrictSerializer
 from config.api.viewsets import OperationsViewSet
 from library.services.settings import KNOWN, Number, OneOf
@@ -152,9 +153,9 @@ class SettingsViewSet(OperationsViewSet):
     }
     answers = {
         "configuration": SystemConfigurationSerializer,
-        "change_configuration": SystemConfigurationSerializer,
+        "change_configuration": with_changes(SystemConfigurationSerializer),
         "rules": QualityRulesSerializer,
-        "change_rules": QualityRulesSerializer,
+        "change_rules": with_changes(QualityRulesSerializer),
     }
 
     @action(detail=False)

@@ -53,6 +53,13 @@ class KernelSchema(AutoSchema):
             found |= {404, 409, 413, 415, 422, 502}
         return dict.fromkeys(sorted(found), ErrorSerializer)
 
+    def _get_request_body(self, direction: str = "request") -> Any:
+        found = super()._get_request_body(direction)  # type: ignore[no-untyped-call]
+        serializer = self.get_request_serializer()
+        if found and (getattr(serializer, "needs_a_field", False) or getattr(serializer, "partial", False)):
+            found["required"] = True
+        return found
+
     def _is_open(self) -> bool:
         return self.view.role_for(_Method(self.method)) == NOBODY
 
@@ -124,7 +131,7 @@ class KernelSchema(AutoSchema):
         return [found] if found else []
 
     def get_tags(self) -> list[str]:
-        return [self.path.removeprefix("/api/").split("/")[0]]
+        return [self.path.removeprefix("/api").strip("/").split("/")[0]]
 
 
 @cache

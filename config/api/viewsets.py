@@ -140,9 +140,9 @@ def _expected(request: Request) -> str | None:
     sent = request.headers.get("If-Match")
     if sent:
         return sent.strip()
-    moment = request.data.get("updated_at")
-    if moment is None:
+    if "updated_at" not in request.data:
         return None
+    moment = request.data["updated_at"]
     try:
         parsed = parse_datetime(moment) if isinstance(moment, str) else None
     except ValueError:

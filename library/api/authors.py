@@ -110,6 +110,11 @@ ORDERINGS = {
 }
 
 
+class RemovedAuthorSerializer(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+
+
 class AuthorViewSet(BookPages, CrudViewSet):  # type: ignore[misc]
     """Authors with their maintained completion."""
 
@@ -121,6 +126,7 @@ class AuthorViewSet(BookPages, CrudViewSet):  # type: ignore[misc]
         "completion": AuthorCompletionSerializer,
         "completion_summary": CompletionTotalsSerializer,
         "recalculate_completion": AuthorRecalculatedSerializer,
+        "destroy": RemovedAuthorSerializer,
     }
     inputs = {"create": AuthorInput, "update": AuthorInput}
     queries = {"favorites": FavoritesQuery}

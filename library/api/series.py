@@ -168,6 +168,12 @@ def _row(series: Any) -> dict[str, Any]:
     return {name: getattr(series, name) for name in (*COLUMNS, "author_json")}
 
 
+class RemovedSeriesSerializer(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    books_kept = serializers.IntegerField(help_text="Books that stood in it; they stay.")
+
+
 class SeriesViewSet(CrudViewSet):
     """Series with their maintained completion."""
 
@@ -178,6 +184,7 @@ class SeriesViewSet(CrudViewSet):
         "completion": SeriesCompletionSerializer,
         "completion_summary": CompletionTotalsSerializer,
         "recalculate_completion": RecalculatedSerializer,
+        "destroy": RemovedSeriesSerializer,
     }
     inputs = {"create": SeriesInput, "update": SeriesInput}
     queries = {"retrieve": PreviewQuery, "incomplete": BandQuery}

@@ -33,8 +33,12 @@ class Number:
 
 
 def _texts(value: Any) -> str:
-    good = isinstance(value, list) and len(value) <= 100 and all(isinstance(v, str) and len(v) <= 200 for v in value)
-    return "" if good else "must be a list of at most 100 texts"
+    good = (
+        isinstance(value, list)
+        and len(value) <= 100
+        and all(isinstance(v, str) and v.strip() and len(v) <= 200 for v in value)
+    )
+    return "" if good else "must be a list of at most 100 texts, none of them empty"
 
 
 @dataclass(frozen=True, slots=True)
