@@ -28,7 +28,6 @@ from accounts.models import ApiKey, User
 from accounts.services.keys import create_key
 from accounts.services.users import create_user
 from acquisition.tests.api import rows as acquired
-from library.models import Series
 from library.tests.api import rows as owned
 from library.tests.api.makers import make_book, make_copy, make_series
 from library.models import LibraryRoot
@@ -42,7 +41,7 @@ driver = User(pk={driver}, username="driver", email="driver@example.org", role="
 driver.set_password({password!r})
 driver.save(force_insert=True)
 key, text = create_key(user=driver, name="driver", now=timezone.now())
-ApiKey.objects.filter(pk=key.pk).update(pk={driver})
+ApiKey.objects.filter(pk=key.pk).update(id={driver})
 Path({folder!r}, "driver.key").write_text(text)
 for number in (1, 2, 3):
     book = make_book(f"Book {{number}}", series=make_series(f"Saga {{number}}"), position="1", narrators=("Nora",))

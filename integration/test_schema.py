@@ -61,4 +61,4 @@ def _schemathesis(product: Product, report: Path) -> subprocess.CompletedProcess
 
 
 def _requests(facts: Any) -> int:
-    return int(facts["stats"]["generated"])
+    return int(facts["test_cases"]["generated"])

@@ -24,8 +24,8 @@ class BlocklistFilters(django_filters.FilterSet):
 
 class BlocklistSerializer(serializers.ModelSerializer[BlocklistEntry]):
     book = serializers.SerializerMethodField()
-    indexer = serializers.CharField(source="indexer.name", default=None, read_only=True)
-    created_by = serializers.CharField(source="created_by.username", default=None, read_only=True)
+    indexer = serializers.CharField(source="indexer.name", default=None, allow_null=True, read_only=True)
+    created_by = serializers.CharField(source="created_by.username", default=None, allow_null=True, read_only=True)
 
     class Meta:
         model = BlocklistEntry

@@ -47,8 +47,8 @@ class DownloadSerializer(serializers.ModelSerializer[Download]):
     status_text = serializers.SerializerMethodField(help_text="What the status means, and what happens next.")
     books = serializers.SerializerMethodField()
     release_id = serializers.IntegerField(allow_null=True, read_only=True)
-    client = serializers.CharField(source="client.name", default=None, read_only=True)
-    created_by = serializers.CharField(source="created_by.username", default=None, read_only=True)
+    client = serializers.CharField(source="client.name", default=None, allow_null=True, read_only=True)
+    created_by = serializers.CharField(source="created_by.username", default=None, allow_null=True, read_only=True)
     progress = serializers.FloatField(read_only=True, help_text="0 to 1.")
     error_message = serializers.SerializerMethodField(help_text="Why it is blocked or failed; empty when it is not.")
 
