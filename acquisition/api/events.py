@@ -140,7 +140,8 @@ class EventsViewSet(OperationsViewSet):
         ],
         responses={
             (200, EVENT_STREAM): OpenApiResponse(
-                {}, "Events `download`, `run`, `end`, `busy`, each with an id and JSON as its data."
+                {"description": "One event, as it stands on the wire."},
+                "Events `download`, `run`, `end`, `busy`, each with an id and JSON as its data.",
             ),
             **error_answers(READ_ERRORS),
         },

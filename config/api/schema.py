@@ -11,6 +11,7 @@ from rest_framework import serializers
 from config.api.filters import StrictFilterBackend, StrictOrdering
 from config.api.permissions import NOBODY
 from config.api.serializers import ChangeSerializer, ErrorSerializer, StrictMixin
+from config.api.viewsets import has_moment
 
 IDENTITY = {"type": "integer", "minimum": 0}
 WORD = {"type": "string", "minLength": 1}
@@ -85,7 +86,7 @@ class KernelSchema(AutoSchema):
         found = super()._map_serializer(serializer, direction, bypass_extensions)
         if direction != "request" or not isinstance(serializer, StrictMixin):
             return found
-        if getattr(serializer, "partial", False):
+        if getattr(serializer, "partial", False) and has_moment(self.view):
             text = "As it was read: the change is refused (409) when the row has been changed since."
             moment = {"type": "string", "format": "date-time", "description": text}
             found["properties"] = {**found.get("properties", {}), "updated_at": moment}
