@@ -8,6 +8,7 @@ from acquisition.domain.paths_map import Missing
 CHECKS: dict[str, str] = {
     "readable": "A file cannot be read, or is a link. Give this user the permission, or put the file itself there.",
     "finished": "Files of the download are still on their way. Wait for its client, or finish it there.",
+    "harmless": "A program lies beside the book, which no audiobook needs. The release is at fault; the next best one is taken.",
     "unpacking": "Another program still writes or unpacks there. It is looked at every minute, and asked of you after two hours.",
     "owned": "The book is on the shelf as good as this, or the profile allows no upgrade. Import anyway to replace it.",
     "downgrade": "What is on the shelf is better. Import anyway to replace it all the same; the old files go to the bin.",
