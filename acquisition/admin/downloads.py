@@ -11,7 +11,7 @@ from acquisition.models import Download, DownloadBook, DownloadEvent, ImportReco
 from acquisition.services.asking import cancel_download, reject_download, retry_download
 from acquisition.services.importing import import_again, overrule_and_import
 from acquisition.services.monitoring import wake_monitor
-from acquisition.services.reviewing import standing_codes
+from acquisition.services.reviewing import overrule_import, standing_codes
 from acquisition.services.settling import undo_import
 from config.admin_base import MODERATOR, RecordAdmin, RoleInline, button, count_of, has_role, reason_of, who
 from config.admin_display import bar, clock, link, moment_column, pill, size
@@ -52,7 +52,7 @@ class DownloadAdmin(RecordAdmin):
     date_hierarchy = "created_at"
     inlines = (DownloadBookInline,)
     panels = ("acquisition/admin/download.html",)
-    buttons = ("retry", "look_again", "import_anyway", "reject", "cancel")
+    buttons = ("retry", "look_again", "import_anyway", "import_beside", "reject", "cancel")
     fields = (
         "title", "author", "source", "release", "client", "client_state", "content_path", "attempts", "max_retries",
         "overrules", "created_by", "created_at", "grabbed_at", "completed_at", "imported_at", "removed_from_client_at",
@@ -127,6 +127,16 @@ class DownloadAdmin(RecordAdmin):
             overrule_and_import(download=download, codes=codes, reason=reason_of(request), actor=actor)
         wake_monitor()
         return "It is being filed. If another check stands in the way, it waits here again."
+
+    @button(
+        "Import beside what I have",
+        asks="Why do you want both?",
+        when=lambda row: row.status == S.BLOCKED and not {"owned", "downgrade"}.isdisjoint(standing_codes(row)),
+    )
+    def import_beside(self, request: HttpRequest, rows: list[Download]) -> str:
+        for download in rows:
+            overrule_import(download=download, codes=[], reason=reason_of(request), user=who(request), keep_both=True)
+        return "It is being filed beside what is on the shelf."
 
     @button(
         "Wrong: block this release",

@@ -133,6 +133,9 @@ class OverruleInput(StrictSerializer):
         required=False,
         help_text="The checks that are overruled; by default all that stand in its way.",
     )
+    keep_both = serializers.BooleanField(
+        default=False, help_text="What is on the shelf of the book stays, and this is filed beside it."
+    )
 
 
 class AssignInput(StrictSerializer):
@@ -191,7 +194,9 @@ class ImportViewSet(ReadOnlyViewSet):
         """Import it although a check failed; the reason is kept."""
         download = self._blocked(download_id)
         codes, reason = self.body.get("codes") or [], self.body["reason"]
-        overrule_import(download=download, codes=codes, reason=reason, user=request.user)
+        overrule_import(
+            download=download, codes=codes, reason=reason, user=request.user, keep_both=self.body["keep_both"]
+        )
         return self.answer(self._blocked(download_id))
 
     @action(detail=False, methods=["post"], url_path="review/<int:download_id>/assign")

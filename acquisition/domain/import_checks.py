@@ -26,6 +26,8 @@ UNFINISHED = ("missing_parts", "wrong_part_count", "duplicate_parts", "duplicate
 UNREADABLE = frozenset({"file_unreadable", "folder_unreadable", "book_unreadable"})
 # What no person can overrule: there is nothing that could be filed, or not yet.
 NEVER_OVERRULED = frozenset({"readable", "finished", "audio"})
+# No check, but a person's word with `owned` or `downgrade`: what is on the shelf stays, and what came is filed beside it.
+KEEP_BOTH = "keep_both"
 # Names that stand for nobody in particular, and so contradict nobody.
 _ANYBODY = frozenset({"librivox volunteers", "various", "various readers", "various narrators", "full cast"})
 

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from acquisition.clients.packages import is_package
-from acquisition.domain.import_checks import Arrived, Check, check_arrival, compared, failed
+from acquisition.domain.import_checks import KEEP_BOTH, Arrived, Check, check_arrival, compared, failed
 from acquisition.domain.upgrades import Verdict
 from acquisition.models import Download, DownloadBook, ImportStatus
 from acquisition.services.arriving import expected_of, is_archive, look
@@ -54,7 +54,7 @@ def make_plan(link: DownloadBook, run: RunContext) -> Plan:
     expected = expected_of(link)
     checks = check_arrival(arrived, expected)
     comparison = compared(arrived, expected)
-    replaces = replaced_copies(comparison)
+    replaces = [] if KEEP_BOTH in download.overrules else replaced_copies(comparison)
     name = render_folder(book_name(book, arrived.facts), template_of(root))
     folder = name if comparison.verdict is Verdict.NEW else free_folder(root, name)
     return Plan(

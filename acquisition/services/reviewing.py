@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from django.db import IntegrityError, transaction
 
 from accounts.models import User
-from acquisition.domain.import_checks import NEVER_OVERRULED
+from acquisition.domain.import_checks import KEEP_BOTH, NEVER_OVERRULED
 from acquisition.domain.states import DownloadState
 from acquisition.models import Download, DownloadBook
 from acquisition.services.importing import overrule_and_import
@@ -16,9 +16,12 @@ from config.errors import ConflictError
 from library.models import Book
 
 
-def overrule_import(*, download: Download, codes: Sequence[str], reason: str, user: User | None) -> Download:
-    """Import it although these checks failed (by default all that stand in its way)."""
-    chosen = list(codes) or standing_codes(download)
+def overrule_import(
+    *, download: Download, codes: Sequence[str], reason: str, user: User | None, keep_both: bool = False
+) -> Download:
+    """Import it although these checks failed (by default all that stand in its way). `keep_both`: what is on the shelf
+    of the book stays where it is, and this is filed beside it."""
+    chosen = [*(codes or standing_codes(download)), *([KEEP_BOTH] if keep_both else [])]
     moved = overrule_and_import(download=download, codes=chosen, reason=reason, actor=name_of(user))
     start_import(moved)
     return moved

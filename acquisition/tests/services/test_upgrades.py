@@ -13,6 +13,7 @@ from acquisition.models import Download, ImportRecord, ImportStatus
 from acquisition.services import upgrading
 from acquisition.services.importing import import_download, overrule_and_import
 from acquisition.services.profiles import change_profile
+from acquisition.services.reviewing import overrule_import
 from acquisition.services.settling import clear_cut_off_imports, undo_import
 from acquisition.tests.factories import NOW, arrived, make_book, make_context, make_root, make_sound
 from acquisition.tests.power import Crash, power, tree
@@ -137,6 +138,21 @@ def test_what_is_not_better_is_blocked_and_changes_nothing(
     assert copy.path == (SHELF if not voice else f"{SHELF} {{Robert Bank}}")
     kept = [digest for path, digest in tree(Path(root.path)).items() if path.startswith(".unabridged/recycle/")]
     assert sorted(kept) == sorted(before.values())
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("mine, came", [("m4b", "mp3"), ("mp3", "mp3")], ids=["worse", "as good"])
+def test_a_person_may_have_both(mine: str, came: str, tmp_path: Path, root: LibraryRoot) -> None:
+    allow_upgrades()
+    book = make_book()
+    owned(book, make_sound(tmp_path / "a" / "one" / f"Ozma.{mine}").parent)
+    before = tree(Path(root.path))
+    download = run_import(arrived(make_sound(tmp_path / "a" / "two" / f"Ozma.{came}").parent, book))
+    overrule_import(download=download, codes=[], reason="Both.", user=None, keep_both=True)
+    assert run_import(download).status == "imported", download.error_message
+    assert [copy.path for copy in Copy.objects.filter(book=book).order_by("path")] == [SHELF, f"{SHELF} (2)"]
+    assert before.items() <= tree(Path(root.path)).items()
+    assert not (Path(root.path) / ".unabridged").exists()
 
 
 @pytest.mark.django_db
