@@ -123,7 +123,7 @@ class GuardedAdapter(HTTPAdapter):
 def _pool(pool: Any, connection: Any, allows: Callable[[str, int, str], bool]) -> Any:
     """A pool whose connections are checked when they are made."""
 
-    class Checked(connection):  # type: ignore[misc]
+    class Checked(connection):
         def _new_conn(self) -> socket.socket:
             made: socket.socket = super()._new_conn()
             address = str(made.getpeername()[0])
