@@ -12,11 +12,12 @@ from acquisition.services.feeds import sync_feeds
 from acquisition.services.gap_acquiring import acquire_gaps
 from acquisition.services.health import run_health_check
 from acquisition.services.housekeeping import keep_house
-from acquisition.services.importing import confirm_imports, import_download
+from acquisition.services.importing import import_download
 from acquisition.services.monitoring import monitor_downloads, remove_seeded, sweep_retries, transfer
 from acquisition.services.notifications import deliver_notifications
 from acquisition.services.prowlarr import sync_due
 from acquisition.services.ripening import take_ripe
+from acquisition.services.settling import confirm_imports
 from acquisition.services.tracker import check_events, read_account
 from acquisition.services.wanted import search_wanted
 from scheduling.services.context import RunContext

@@ -12,7 +12,6 @@ from django.db.models import Q
 
 from accounts.models import User
 from acquisition.clients.registry import trusted_guard
-from acquisition.clients.torrent_payload import read_payload
 from acquisition.domain.account_rules import judge_account
 from acquisition.domain.facts import (
     AddOptions,
@@ -42,6 +41,7 @@ from acquisition.services.ports import ask, is_paused, open_client, open_indexer
 from acquisition.services.searching import blocked_releases, is_blocked
 from acquisition.services.tracker import WEDGE, account_facts
 from acquisition.services.transitions import fail, move, note, note_once
+from acquisition.services.vetting import vet
 from config.errors import ConflictError, ExternalAPIError, Rejected, Unavailable
 from config.http import MEGABYTE, Http
 from library.models import Book
@@ -149,14 +149,15 @@ def hand_over(download: Download, *, now: datetime.datetime) -> Download:
         return move(download, DownloadState.CANCELLED, message="It is on the shelf already.", code="owned", now=now)
     try:
         payload = _payload_of(download, now)
+        refs = vet(download, payload)
     except ExternalAPIError as error:
         return _not_handed_over(download, error, now)
-    if _is_blocklisted(download, payload):
+    if _is_blocklisted(download, refs):
         words = "Its contents are on the blocklist under another name."
         return fail(download, code="blocklisted", message=words, release_at_fault=True, now=now)
     try:
         client = _client_for(payload, now)
-        ref = _add(download, payload, client, now)
+        ref = _add(download, payload, refs, client, now)
     except ExternalAPIError as error:
         return _not_handed_over(download, error, now)
     try:
@@ -204,18 +205,18 @@ def _not_handed_over(download: Download, error: ExternalAPIError, now: datetime.
     return download
 
 
-def _is_blocklisted(download: Download, payload: Payload) -> bool:
+def _is_blocklisted(download: Download, refs: Sequence[str]) -> bool:
     """The infohash is known for certain only now; the same files may be offered under several names."""
-    hashes = _refs(payload)
-    return not download.created_by_id and BlocklistEntry.objects.filter(infohash__in=hashes).exists()
+    return not download.created_by_id and BlocklistEntry.objects.filter(infohash__in=refs).exists()
 
 
-def _add(download: Download, payload: Payload, client: DownloadClient, now: datetime.datetime) -> str:
+def _add(
+    download: Download, payload: Payload, refs: Sequence[str], client: DownloadClient, now: datetime.datetime
+) -> str:
     """Add it to its client, and say the client's ref.
 
     What the client had before from somebody else is noted before our tag is set there: it is never removed by us.
     """
-    refs = _refs(payload)
     changes = {"client": client, **({"infohash": refs[0]} if refs else {})}
     Download.objects.filter(pk=download.pk).update(**changes)
     port = open_client(client)
@@ -375,10 +376,3 @@ def offer_of(release: Release) -> OfferedRelease:
     values["published_at"] = release.published_at
     values["direct_files"] = tuple(DirectFile(**file) for file in values.get("direct_files", ()))
     return OfferedRelease(**values)
-
-
-def _refs(payload: Payload) -> tuple[str, ...]:
-    """The ids under which a client may hold a torrent; none for direct files. Rejected when it is no torrent."""
-    if payload.torrent or payload.magnet_url:
-        return read_payload(payload, service="The release").refs
-    return ()

@@ -3,6 +3,7 @@
 See `KernelView` for what a view states, `scheduling/api/runs.py` for an example, `docs/api-kernel.md` for the recipe.
 """
 
+import datetime
 from typing import Any, ClassVar
 
 from django.db import transaction
@@ -45,11 +46,16 @@ class ResourceViewSet(ViewSetMixin, KernelView):
             self.queryset.model._default_manager.select_for_update().filter(pk=identity).first()
         row = self.get_queryset().filter(**{self.lookup_field: identity}).first()
         if row is None:
-            raise NotFoundError(
-                f"No {self.resource} has the id {str(identity)[:30]}.",
-                context={"resource": self.resource, "id": identity if len(str(identity)) < 19 else str(identity)[:30]},
-            )
+            raise self.not_found()
         return row
+
+    def not_found(self) -> NotFoundError:
+        """It names the resource and the id of this address."""
+        identity = self.kwargs[self.lookup_field]
+        return NotFoundError(
+            f"No {self.resource} has the id {str(identity)[:30]}.",
+            context={"resource": self.resource, "id": identity if len(str(identity)) < 19 else str(identity)[:30]},
+        )
 
 
 class ListMixin:
@@ -129,9 +135,14 @@ class CrudViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, DestroyMix
     """List, detail, create, update (PUT and PATCH), delete."""
 
 
+def etag(pk: int, changed: datetime.datetime) -> dict[str, str]:
+    """The header with the version of a row."""
+    return {"ETag": f'"{pk}-{changed.timestamp():.6f}"'}
+
+
 def _etag(row: Any) -> dict[str, str]:
     changed = getattr(row, "updated_at", None)
-    return {"ETag": f'"{row.pk}-{changed.timestamp():.6f}"'} if changed else {}
+    return etag(row.pk, changed) if changed else {}
 
 
 def _expected(request: Request) -> str | None:

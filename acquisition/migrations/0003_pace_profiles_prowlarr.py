@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("acquisition", "0001_initial"),
+        ("acquisition", "0002_upgrades"),
     ]
 
     operations = [
