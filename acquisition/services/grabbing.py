@@ -63,7 +63,8 @@ def grab(
     (already_owned), or the release is on the blocklist (blocklisted): the database decides, in one transaction.
 
     `overrule` is a person's reason to take it although it is owned or blocked; what is owned is then replaced at the
-    import; `is_upgrade` says that the profile asks for that. `files` says which files of a pack are which book (by its id).
+    import. `is_upgrade` says that the profile asks for that: then the import compares what came with what is there.
+    `files` says which files of a pack are which book (by its id).
     """
     try:
         with transaction.atomic():
@@ -77,7 +78,7 @@ def grab(
                 infohash=release.infohash,
                 size_bytes=release.size_bytes,
                 max_retries=get_setting("downloads.max_retries"),
-                overrules=["owned"] if owned else [],
+                overrules=["owned"] if owned and overrule else [],
                 created_by=user,
                 status_at=now,
             )
@@ -88,6 +89,7 @@ def grab(
             note(
                 download,
                 _queued_words(overrule, is_upgrade=owned),
+                code=UPGRADE if owned and not overrule else "",
                 actor=_actor(user),
                 new="queued",
                 now=now,
@@ -178,7 +180,7 @@ def hand_over(download: Download, *, now: datetime.datetime) -> Download:
         raise
 
 
-ADOPTED = "adopted"
+ADOPTED, UPGRADE = "adopted", "upgrade"
 QUEUED_AT_MOST = datetime.timedelta(days=7)
 RESERVE_BYTES = 64 * MEGABYTE
 
@@ -186,7 +188,9 @@ RESERVE_BYTES = 64 * MEGABYTE
 def _is_needless(download: Download) -> bool:
     """Whether all its books came onto the shelf while it waited, and nobody asked for a replacement."""
     books = download.books.all()
-    return bool(books) and all(book.is_owned for book in books) and "owned" not in download.overrules
+    if not books or not all(book.is_owned for book in books):
+        return False
+    return "owned" not in download.overrules and not download.events.filter(code=UPGRADE).exists()
 
 
 def _not_handed_over(download: Download, error: ExternalAPIError, now: datetime.datetime) -> Download:
