@@ -15,19 +15,18 @@ from acquisition.api.shapes import BookRefSerializer, ReasonSerializer, book_ref
 from acquisition.domain.reasons import REASONS
 from acquisition.models import Decision, ReleaseProfile
 from acquisition.services.replaying import DAYS, replay_decisions
+from config.api.filter_fields import BIGGEST_ID, FlagFilter, IdFilter
 from config.api.serializers import StrictSerializer
 from config.api.viewsets import ReadOnlyViewSet
 from library.models import Book
 
-BIGGEST_ID = 2**63 - 1
-
 
 class DecisionFilters(django_filters.FilterSet):
-    book = django_filters.NumberFilter(field_name="book_id", min_value=1, max_value=BIGGEST_ID, help_text="An id.")
-    release = django_filters.NumberFilter(field_name="release_id", min_value=1, max_value=BIGGEST_ID)
-    run = django_filters.NumberFilter(field_name="run_id", min_value=1, max_value=BIGGEST_ID, help_text="A search run.")
-    is_accepted = django_filters.BooleanFilter()
-    is_temporary = django_filters.BooleanFilter(help_text="Rejected for now only.")
+    book = IdFilter(field_name="book_id", help_text="An id.")
+    release = IdFilter(field_name="release_id")
+    run = IdFilter(field_name="run_id", help_text="A search run.")
+    is_accepted = FlagFilter()
+    is_temporary = FlagFilter(help_text="Rejected for now only.")
     indexer = django_filters.CharFilter(field_name="indexer_name")
     created_after = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
     created_before = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
@@ -43,7 +42,7 @@ class DecisionSerializer(serializers.ModelSerializer[Decision]):
     )
     reasons = serializers.SerializerMethodField(help_text="Why it was not accepted; empty when it was.")
     order = serializers.ListField(child=serializers.CharField(), read_only=True, help_text="What the rank is made of.")
-    overruled_by = serializers.CharField(source="overruled_by.username", default=None, read_only=True)
+    overruled_by = serializers.CharField(source="overruled_by.username", default=None, allow_null=True, read_only=True)
 
     class Meta:
         model = Decision

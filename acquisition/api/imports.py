@@ -24,20 +24,19 @@ from acquisition.models import Download, ImportRecord, ImportStatus
 from acquisition.services.reviewing import assign_book, overrule_import
 from acquisition.services.settling import undo_import
 from acquisition.services.steering import name_of
+from config.api.filter_fields import BIGGEST_ID, FlagFilter, IdFilter
 from config.api.serializers import StrictSerializer
 from config.api.viewsets import ReadOnlyViewSet
 from config.errors import NotFoundError
 from library.models import Book
 
-BIGGEST_ID = 2**63 - 1
-
 
 class ImportFilters(django_filters.FilterSet):
     status = django_filters.MultipleChoiceFilter(choices=ImportStatus.choices)
-    book = django_filters.NumberFilter(field_name="book_id", min_value=1, max_value=BIGGEST_ID, help_text="An id.")
-    download = django_filters.NumberFilter(field_name="download_id", min_value=1, max_value=BIGGEST_ID)
+    book = IdFilter(field_name="book_id", help_text="An id.")
+    download = IdFilter(field_name="download_id")
     root = django_filters.CharFilter(field_name="root__name", help_text="The name of a library root.")
-    is_confirmed = django_filters.BooleanFilter(
+    is_confirmed = FlagFilter(
         field_name="confirmed_at", lookup_expr="isnull", exclude=True, help_text="Seen by Audiobookshelf."
     )
     created_after = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")

@@ -17,23 +17,20 @@ from acquisition.api.downloads import DownloadDetailSerializer
 from acquisition.models import Decision, Download, Release
 from acquisition.services.asking import grab_decided
 from acquisition.services.searching import search_book
+from config.api.filter_fields import BIGGEST_ID, FlagFilter, IdFilter
 from config.api.serializers import StrictSerializer
 from config.api.viewsets import ReadOnlyViewSet
 from config.errors import UnprocessableError
 from config.http import redact
 from library.models import Book
 
-BIGGEST_ID = 2**63 - 1
-
 
 class ReleaseFilters(django_filters.FilterSet):
-    book = django_filters.NumberFilter(
-        method="found_for", min_value=1, max_value=BIGGEST_ID, help_text="Found for this book."
-    )
+    book = IdFilter(method="found_for", help_text="Found for this book.")
     indexer = django_filters.CharFilter(field_name="indexer__name")
     format = django_filters.CharFilter(lookup_expr="iexact")
     language = django_filters.CharFilter(lookup_expr="iexact")
-    is_free = django_filters.BooleanFilter()
+    is_free = FlagFilter()
     seen_after = django_filters.IsoDateTimeFilter(field_name="last_seen_at", lookup_expr="gte")
 
     def found_for(self, rows: QuerySet[Release], name: str, value: Any) -> QuerySet[Release]:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
@@ -13,7 +12,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from acquisition.services.configuring import masked_settings, remove_service, save_service
+from acquisition.services.configuring import address_fault, masked_settings, remove_service, save_service
 from config.api.serializers import StrictSerializer
 from config.api.viewsets import CrudViewSet
 from config.errors import ExternalAPIError, ValidationError
@@ -51,15 +50,9 @@ class ServiceSerializer(serializers.ModelSerializer[Any]):
 
 
 def check_address(text: str) -> None:
-    """Refuses what is no address. Hosts of one word, as containers call each other, are good; DRF's own field refuses
-    them."""
-    try:
-        parts = urlsplit(text)
-        is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_good = False
-    if text and (not is_good or any(character.isspace() for character in text)):
-        raise serializers.ValidationError("Must be an address that begins with http:// or https://.")
+    """Refuses what is no address."""
+    if fault := address_fault(text):
+        raise serializers.ValidationError(fault)
 
 
 def address_field() -> serializers.CharField:
@@ -73,6 +66,13 @@ def tested(check: Callable[[], str]) -> dict[str, Any]:
     except (ExternalAPIError, ValidationError) as error:
         found = {"is_ok": False, "message": error.message, "error_code": error.code}
     return {**found, "as_of": timezone.now()}
+
+
+class PathMappingInput(StrictSerializer):
+    """A folder as the client sees it, and the same folder as this server sees it."""
+
+    remote = serializers.CharField(max_length=1000)
+    local = serializers.CharField(max_length=1000)
 
 
 class ServiceInput(StrictSerializer):

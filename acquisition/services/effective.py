@@ -19,6 +19,7 @@ MASK = "***"
 # Settings whose values are secrets: the addresses hold tokens.
 SECRETS = frozenset({"notifications.urls"})
 # Settings with an endpoint of their own, which checks them by sending to them.
+PERIODS = {1: "second", 60: "minute", 3600: "hour", 86_400: "day"}
 SET_ELSEWHERE = dict.fromkeys(("notifications.urls", "notifications.events"), "/api/system/notifications/")
 
 
@@ -54,8 +55,14 @@ def _environment() -> dict[str, Any]:
         "behind_proxy": settings.BEHIND_PROXY,
         "trusted_hosts": sorted(settings.TRUSTED_HOSTS),
         "log_level": settings.LOG_LEVEL,
-        "rate_limits": {tier: rate or "none" for tier, rate in settings.RATE_LIMITS.items()},
+        "rate_limits": {tier: _rate(rate) for tier, rate in settings.RATE_LIMITS.items()},
     }
+
+
+def _rate(rate: tuple[int, int]) -> str:
+    """As it is written in the environment: `60/minute`."""
+    count, seconds = rate
+    return f"{count}/{PERIODS[seconds]}"
 
 
 def masked(key: str, value: Any) -> Any:

@@ -18,6 +18,7 @@ from library.api.book_inputs import BookChanges, BookInput, as_edit
 from library.api.book_rows import BookPages, BookSerializer, show_page
 from library.api.corrections import CorrectionSerializer
 from library.api.fields import NOT_BLANK, caller
+from library.domain.corrections import FIELDS
 from library.models import Book
 from library.services.books import add_book, archive_book, change_book
 from library.services.metadata_history import book_history, set_field_source
@@ -68,7 +69,7 @@ class IncompleteBookSerializer(BookSerializer):
 
 
 class FieldSourceInput(StrictSerializer):
-    field_name = serializers.CharField(max_length=60, validators=[NOT_BLANK])  # type: ignore[assignment]
+    field_name = serializers.ChoiceField(FIELDS)  # type: ignore[assignment]
     source = serializers.CharField(max_length=60, validators=[NOT_BLANK])  # type: ignore[assignment]
 
 
