@@ -193,7 +193,9 @@ class OpenSwarm:
 
         def work() -> None:
             while not ended.wait(0.5):
-                with contextlib.suppress(ExternalAPIError, qbittorrentapi.APIError):  # at most one ends before the other
+                with contextlib.suppress(
+                    ExternalAPIError, qbittorrentapi.APIError
+                ):  # at most one ends before the other
                     waiting = [row.ref for row in list_torrents() if row.progress == 0]
                     if waiting:
                         seeder.torrents_add_peers(peers=f"{peer.address}:{peer.peer_port}", torrent_hashes=waiting)
