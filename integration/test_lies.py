@@ -19,7 +19,7 @@ ANOTHER = "The Wrong Trousers of Doctor Hale"
 # Per book: the lie of its best release, the state and the code that it ends with, and words of the reason.
 LIES = {
     "The Tinker's Almanac": ("another book", "abandoned", "same_book", f"“{ANOTHER}” by Somebody Else"),
-    "Evening at the Weir": ("noise", "abandoned", "decodes", ".mp3"),
+    "Evening at the Weir": ("noise", "abandoned", "audio", "The file holds no sound that can be read."),
     "The Paper Admiral": ("too short", "abandoned", "sample", "a sample, not the book"),
     "Moss and Mortar": ("an ebook", "abandoned", "audio", "There is no audio in it."),
     "The Cold Carousel": ("a program", "abandoned", "dangerous_files", "no audiobook needs: Play me.mp3.exe."),
@@ -66,6 +66,8 @@ def lying(title: str) -> Offer:
 
 
 def _as_offered(title: str, item: FakeItem) -> FakeItem:
+    """What the indexer says of it: a size that fits the book, whatever comes."""
+    item = replace(item, size=sum(map(len, honest(title).files.values())))
     if LIES[title][0] == "no torrent":
         return replace(item, torrent=b"Sorry, this file is not here any more.\n" * 20)
     if LIES[title][0] == "another hash":
