@@ -20,6 +20,8 @@ from acquisition.api.imports import ImportViewSet
 from acquisition.api.indexers import IndexerViewSet
 from acquisition.api.integrations import IntegrationsViewSet
 from acquisition.api.notifications import NotificationsViewSet
+from acquisition.api.prowlarr import ProwlarrViewSet
+from acquisition.api.release_profiles import ReleaseProfileViewSet
 from acquisition.api.releases import ReleaseViewSet
 from acquisition.api.settings import SettingsViewSet
 from acquisition.api.system import FiguresViewSet, WorkViewSet
@@ -69,8 +71,10 @@ ACQUISITION = [
     ("wanted", WantedViewSet),
     ("releases", ReleaseViewSet),
     ("decisions", DecisionViewSet),
+    ("release-profiles", ReleaseProfileViewSet),
     ("blocklist", BlocklistViewSet),
     ("indexers", IndexerViewSet),
+    ("prowlarr", ProwlarrViewSet),
     ("download-clients", DownloadClientViewSet),
     ("imports", ImportViewSet),
     ("events", EventsViewSet),

@@ -7,6 +7,7 @@ the same folder and ports with `restart()`. Only processes that were started her
 import base64
 import ctypes
 import hashlib
+import itertools
 import os
 import shutil
 import signal
@@ -27,12 +28,21 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 PR_SET_PDEATHSIG = 1
 
 
-def _die_with_parent() -> None:
-    """Have the kernel end a daemon when the test run is killed and cannot tidy up (Linux, prctl(2)).
+def die_with_parent() -> None:
+    """Have the kernel end this process when the test run is killed and cannot tidy up (Linux, prctl(2)).
 
     A daemon that changes its user afterwards, as opentracker does under root, escapes this.
     """
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+_hosts = itertools.cycle(range(2, 255))
+
+
+def next_address() -> str:
+    """A loopback address for one peer. Transmission takes all peers at one address for the same peer, so that in a swarm
+    of several each needs its own."""
+    return f"127.0.0.{next(_hosts)}"
 
 
 def free_port() -> int:
@@ -54,6 +64,7 @@ class Daemon:
     home: Path
     is_ready: Callable[[str], bool]
     peer_port: int = 0
+    address: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
@@ -72,7 +83,7 @@ class Daemon:
                 stdin=subprocess.DEVNULL,
                 cwd=self.home,
                 env={**os.environ, "HOME": str(self.home), **self.environment},
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
             )
         deadline = time.monotonic() + START_SECONDS
         while not self.is_ready(self.url):
@@ -135,7 +146,11 @@ Session\\DefaultSavePath={save_path}
 Session\\Port={peer_port}
 Session\\Interface=lo
 Session\\InterfaceName=lo
+Session\\InterfaceAddress={address}
 Session\\MultiConnectionsPerIp=true
+Session\\BTProtocol=TCP
+Session\\MaxUploads=-1
+Session\\MaxUploadsPerTorrent=-1
 Session\\QueueingSystemEnabled=false
 
 [Network]
@@ -154,18 +169,23 @@ WebUI\\LocalHostAuth=true
 
 def start_qbittorrent(tmp_path: Path, *, name: str = "qbittorrent") -> Daemon:
     """qbittorrent-nox with its Web UI; credentials are needed, even from loopback."""
-    home, port, peer_port = tmp_path / name, free_port(), free_port()
+    home, port, peer_port, address = tmp_path / name, free_port(), free_port(), next_address()
     save_path = home / "downloads"
     conf = home / "qBittorrent" / "config" / "qBittorrent.conf"
     conf.parent.mkdir(parents=True, exist_ok=True)
     conf.write_text(
         QBITTORRENT_CONF.format(
-            save_path=save_path, peer_port=peer_port, port=port, username=USERNAME, secret=_pbkdf2(PASSWORD)
+            save_path=save_path,
+            peer_port=peer_port,
+            port=port,
+            username=USERNAME,
+            secret=_pbkdf2(PASSWORD),
+            address=address,
         )
     )
     command = [_program("qbittorrent-nox"), f"--profile={home}", f"--webui-port={port}"]
     url = f"http://127.0.0.1:{port}"
-    return Daemon(url, USERNAME, PASSWORD, save_path, command, home, _answers, peer_port).start()
+    return Daemon(url, USERNAME, PASSWORD, save_path, command, home, _answers, peer_port, address).start()
 
 
 def _pbkdf2(password: str) -> str:
@@ -177,17 +197,17 @@ def _pbkdf2(password: str) -> str:
 
 def start_transmission(tmp_path: Path, *, name: str = "transmission") -> Daemon:
     """transmission-daemon with a password on its RPC."""
-    home, port, peer_port = tmp_path / name, free_port(), free_port()
+    home, port, peer_port, address = tmp_path / name, free_port(), free_port(), next_address()
     save_path = home / "downloads"
     command = [
         *(_program("transmission-daemon"), "--foreground", "--config-dir", str(home / "config")),
-        *("--port", str(port), "--rpc-bind-address", "127.0.0.1", "--bind-address-ipv4", "127.0.0.1"),
+        *("--port", str(port), "--rpc-bind-address", "127.0.0.1", "--bind-address-ipv4", address),
         *("--auth", "--username", USERNAME, "--password", PASSWORD, "--allowed", "127.0.0.1"),
         *("--download-dir", str(save_path), "--peerport", str(peer_port)),
         *("--no-dht", "--no-lpd", "--no-utp", "--no-portmap", "--no-global-seedratio", "--no-incomplete-dir"),
     ]
     url = f"http://127.0.0.1:{port}/transmission/rpc"
-    return Daemon(url, USERNAME, PASSWORD, save_path, command, home, _answers, peer_port).start()
+    return Daemon(url, USERNAME, PASSWORD, save_path, command, home, _answers, peer_port, address).start()
 
 
 def start_opentracker(tmp_path: Path, allowed: Iterable[str], *, name: str = "opentracker") -> Daemon:

@@ -1,14 +1,17 @@
 """The product as its user runs it: real processes of `manage.py`, on SQLite or on PostgreSQL and Redis."""
 
+import itertools
+import json
 import os
 import random
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ from typing import Any
 import psycopg
 
 from config.supervisor import die_with_parent
+from integration.daemons import die_with_parent as killed_with_parent
 from integration.daemons import free_port
 
 DATABASE = "unabridged.sqlite3"
@@ -34,6 +38,39 @@ def wait_for(what: Callable[[], Any], *, seconds: float = 60, every: float = 0.2
     raise AssertionError(f"did not happen in {seconds} s: {why or what}")
 
 
+class Nursery:
+    """Starts commands of one installation without the time that starting Python takes; see `integration.nursery`."""
+
+    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "integration.nursery"],
+                cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=output, text=True,
+                preexec_fn=killed_with_parent,
+            )  # fmt: skip
+        self.lock = threading.Lock()
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        with self.lock:
+            self.process.stdin.write(json.dumps(request) + "\n")
+            self.process.stdin.flush()
+            answer: dict[str, Any] = json.loads(self.process.stdout.readline() or "{}")
+        return answer
+
+    def start(self, arguments: Sequence[str], *, out: Path, err: Path) -> int:
+        return int(self.ask(start=list(arguments), out=str(out), err=str(err))["pid"])
+
+    def wait(self, pid: int) -> int:
+        return int(self.ask(wait=pid)["code"])
+
+    def close(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait(timeout=10)
+
+
 @dataclass
 class Product:
     """One installation. `kind` is sqlite or postgres."""
@@ -46,6 +83,9 @@ class Product:
     redis_index: int = field(default_factory=lambda: random.randint(8, 15))
     extra: Mapping[str, str] = field(default_factory=dict)
     template: "Product | None" = None
+    forked: int = 0
+    _nursery: Nursery | None = None
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
         """A new installation; or, with a `template` that is not running, a copy of its database."""
@@ -79,12 +119,18 @@ class Product:
 
     def manage(self, *arguments: str, check: bool = True) -> str:
         """Run a command to its end; its standard output."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=300, check=False,
-        )  # fmt: skip
-        assert not check or done.returncode == 0, f"{arguments}: {done.stdout}\n{done.stderr}"
-        return done.stdout
+        number = next(self._numbers)
+        out, err = self.folder / f"command-{number}.out", self.folder / f"command-{number}.err"
+        code = self.nursery.wait(self.nursery.start(arguments, out=out, err=err))
+        said = out.read_text(errors="replace")
+        assert not check or code == 0, f"{arguments}: {said}\n{err.read_text(errors='replace')}"
+        return said
+
+    @property
+    def nursery(self) -> Nursery:
+        if self._nursery is None:
+            self._nursery = Nursery(self.environment, self.folder / "serve.log")
+        return self._nursery
 
     def configure(self, code: str) -> str:
         return self.manage("shell", "-v0", "-c", code)
@@ -98,8 +144,18 @@ class Product:
                 preexec_fn=die_with_parent,
             )  # fmt: skip
 
+    def start_parts(self, *parts: str) -> None:
+        """The same for these parts only (worker, beat), forked from the nursery: there in no time."""
+        log = self.folder / "serve.log"
+        only = [argument for part in parts for argument in ("--only", part)]
+        self.forked = self.nursery.start(["serve", *only], out=log, err=log)
+
     def kill(self) -> None:
         """SIGKILL to every process of it, as a power cut would."""
+        if self.forked:
+            os.killpg(self.forked, signal.SIGKILL)
+            self.nursery.wait(self.forked)
+            self.forked = 0
         if self.server:
             os.killpg(self.server.pid, signal.SIGKILL)
             self.server.wait()
@@ -129,8 +185,15 @@ class Product:
         rows = self.query(sql)
         return rows[0][0] if rows else None
 
-    def close(self) -> None:
+    def rest(self) -> None:
+        """End all processes of it; its database stays, to be a template."""
         self.kill()
+        if self._nursery:
+            self._nursery.close()
+            self._nursery = None
+
+    def close(self) -> None:
+        self.rest()
         if self.kind == "postgres":
             import redis
 

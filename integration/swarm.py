@@ -1,8 +1,13 @@
-"""A real swarm on loopback: a tracker, a seeder with public-domain audiobooks, and an indexer that offers them."""
+"""A real swarm on loopback: a tracker, a seeder with audiobooks, and an indexer that offers them."""
 
-from collections.abc import Iterator
+import contextlib
+import hashlib
+import signal
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import qbittorrentapi
@@ -10,8 +15,10 @@ import torf
 
 from acquisition.clients.qbittorrent import QBittorrentClient
 from acquisition.demo.audio import write_tone
-from acquisition.domain.facts import AddOptions, ClientState, Payload
-from acquisition.tests.fake_indexers import FakeItem, FakeTorznab
+from acquisition.domain.facts import AddOptions, ClientDownload, ClientState, Payload
+from acquisition.domain.torrents import parse_torrent
+from acquisition.tests.fake_indexers import FakeItem, FakeTorznab, make_torrent
+from config.errors import ExternalAPIError
 from integration.daemons import Daemon, start_opentracker, start_qbittorrent
 from integration.product import wait_for
 
@@ -89,6 +96,131 @@ def run_swarm(folder: Path, books: list[Book], *, api_key: str = "indexer-key") 
     try:
         with FakeTorznab(items, api_key=api_key) as indexer:
             yield Swarm(tracker, seeder, indexer)
+    finally:
+        seeder.stop()
+        tracker.stop()
+
+
+@dataclass
+class Offer:
+    """A release on offer: its title, and the files that truly come (by their paths below a folder of the same name).
+
+    `attributes` are said by the indexer. A release with more seeders is taken before one with fewer.
+    """
+
+    title: str
+    files: Mapping[str, bytes] = field(repr=False)
+    seeders: int = 5
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> str:
+        return self.title.replace("/", "-")
+
+    def torrent(self, announce: str = "") -> bytes:
+        return make_torrent(self.folder, dict(self.files), announce=announce)
+
+    @property
+    def infohash(self) -> str:
+        return parse_torrent(self.torrent()).ref
+
+    def item(self, announce: str) -> FakeItem:
+        """As the indexer offers it."""
+        size = sum(map(len, self.files.values()))
+        data = self.torrent(announce)
+        return FakeItem(self.title, torrent=data, size=size, seeders=self.seeders, attributes=dict(self.attributes))
+
+    def hashes(self) -> list[str]:
+        return sorted(hashlib.sha256(body).hexdigest() for body in self.files.values())
+
+
+def sound(*, seconds: float, **tags: str) -> bytes:
+    """An MP3 of the given length; tags as `write_tone` has them."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "sound.mp3"
+        write_tone(path, seconds=seconds, tags=tags)
+        return path.read_bytes()
+
+
+def book_files(title: str, author: str, seconds: float, *, parts: int = 2, **tags: str) -> dict[str, bytes]:
+    """The files of an audiobook: numbered parts that are together as long as said."""
+    return {
+        f"{n:02d}.mp3": sound(
+            seconds=seconds / parts, album=title, artist=author, title=f"Part {n}", track=f"{n}/{parts}", **tags
+        )
+        for n in range(1, parts + 1)
+    }
+
+
+@dataclass
+class OpenSwarm:
+    """A tracker and a seeder to which releases are added as tests need them."""
+
+    tracker: Daemon
+    seeder: Daemon
+    known: set[str] = field(default_factory=set)
+
+    @property
+    def announce(self) -> str:
+        return f"{self.tracker.url}/announce"
+
+    def seed(self, offers: Sequence[Offer]) -> list[FakeItem]:
+        """Have them seeded, and the tracker know it; how an indexer offers them."""
+        new = [offer for offer in offers if offer.infohash not in self.known]
+        self._allow([offer.infohash for offer in new])
+        client = QBittorrentClient(self.seeder.url, username=self.seeder.username, password=self.seeder.password)
+        for offer in new:
+            for path, body in offer.files.items():
+                target = self.seeder.save_path / offer.folder / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(body)
+            options = AddOptions(tag=f"seed-{offer.infohash[:8]}", save_path=str(self.seeder.save_path))
+            client.add(Payload(torrent=offer.torrent(self.announce)), options)
+        for offer in new:
+            wait_for(lambda o=offer: _is_announced(self.seeder, o.infohash), why=f"the tracker knows {offer.title}")
+        rows = client.list(refs=[offer.infohash for offer in new]) if new else []
+        assert all(row.state is ClientState.COMPLETE for row in rows), rows
+        return [offer.item(self.announce) for offer in offers]
+
+    @contextmanager
+    def introduce(self, peer: Daemon, list_torrents: Callable[[], Sequence[ClientDownload]]) -> Iterator[None]:
+        """Have the seeder connect to this peer for whatever it waits for. Transmission itself connects to no peer on
+        loopback (it takes such addresses for impossible), but takes connections from there."""
+        ended = threading.Event()
+        seeder = qbittorrentapi.Client(
+            host=self.seeder.url, username=self.seeder.username, password=self.seeder.password
+        )
+
+        def work() -> None:
+            while not ended.wait(0.5):
+                with contextlib.suppress(
+                    ExternalAPIError, qbittorrentapi.APIError
+                ):  # at most one ends before the other
+                    waiting = [row.ref for row in list_torrents() if row.progress == 0]
+                    if waiting:
+                        seeder.torrents_add_peers(peers=f"{peer.address}:{peer.peer_port}", torrent_hashes=waiting)
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def _allow(self, infohashes: Sequence[str]) -> None:
+        """opentracker reads its list again at SIGHUP."""
+        self.known.update(infohashes)
+        (self.tracker.home / "allowed").write_text("".join(f"{infohash}\n" for infohash in sorted(self.known)))
+        assert self.tracker.process is not None
+        self.tracker.process.send_signal(signal.SIGHUP)
+
+
+@contextmanager
+def open_swarm(folder: Path) -> Iterator[OpenSwarm]:
+    seeder, tracker = start_qbittorrent(folder, name="seeder"), start_opentracker(folder, [])
+    try:
+        yield OpenSwarm(tracker, seeder)
     finally:
         seeder.stop()
         tracker.stop()

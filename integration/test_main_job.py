@@ -5,7 +5,7 @@ And again with every process of the product killed at ten points of the way: the
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -68,7 +68,10 @@ def client(tmp_path: Path) -> Iterator[Daemon]:
 
 @pytest.fixture(scope="module", params=KINDS)
 def prepared(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, runtimes: dict[int, float]
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    runtimes: dict[int, float],
+    empty: Mapping[str, Product],
 ) -> Iterator[tuple[Product, Path]]:
     """An installation that has read a shelf with two of three books; each test gets a copy of it."""
     base = tmp_path_factory.mktemp(f"prepared-{request.param}")
@@ -76,8 +79,9 @@ def prepared(
     for number in (1, 2):
         folder = shelf / AUTHOR / "Caspak" / f"{number} - {TITLES[number]}"
         write_tone(folder / "book.mp3", seconds=runtimes[number], tags={"album": TITLES[number], "artist": AUTHOR})
-    product = Product(base / "data", kind=request.param)
+    product = Product(base / "data", kind=request.param, template=empty[request.param])
     product.manage("import_library", str(shelf))
+    product.rest()
     yield product, shelf
     product.close()
 
@@ -154,7 +158,7 @@ def test_a_gap_is_found_downloaded_filed_and_closed(product: Product, client: Da
 @pytest.mark.slow
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_on_the_way_it_ends_the_same(product: Product, client: Daemon, point: str) -> None:
-    product.start()
+    product.start_parts("worker", "beat")
     product.configure(
         """
 from scheduling.services.runs import request_run
@@ -164,7 +168,7 @@ request_run(job="wanted_search", params={"gaps": True, "max_downloads": 5})
     wait_for(lambda: product.query(POINTS[point]) or _is_imported(product), every=0.02, why=point)
     product.kill()
     time.sleep(0.2)
-    product.start()
+    product.start_parts("worker", "beat")
     if not product.query("select 1 from acquisition_download"):
         _search_again(product)
     wait_for(lambda: _is_imported(product), seconds=90, why=f"imported after a kill at: {point}")

@@ -1,6 +1,7 @@
 """What indexers and download clients have in common in their resources."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from django.utils import timezone
@@ -55,6 +56,25 @@ class PathMappingInput(StrictSerializer):
     local = serializers.CharField(max_length=1000)
 
 
+def check_address(text: str) -> None:
+    """Refuses what is no address."""
+    if fault := address_fault(text):
+        raise serializers.ValidationError(fault)
+
+
+def address_field() -> serializers.CharField:
+    return serializers.CharField(max_length=500, help_text="http:// or https://", validators=[check_address])
+
+
+def tested(check: Callable[[], str]) -> dict[str, Any]:
+    """How talking to a service went, for people."""
+    try:
+        found = {"is_ok": True, "message": check(), "error_code": ""}
+    except (ExternalAPIError, ValidationError) as error:
+        found = {"is_ok": False, "message": error.message, "error_code": error.code}
+    return {**found, "as_of": timezone.now()}
+
+
 class ServiceInput(StrictSerializer):
     name = serializers.CharField(max_length=100)
     url = serializers.CharField(max_length=500, required=False, allow_blank=True, help_text="http:// or https://")
@@ -65,8 +85,7 @@ class ServiceInput(StrictSerializer):
     settings = SettingsField(required=False)
 
     def validate_url(self, text: str) -> str:
-        if fault := address_fault(text):
-            raise serializers.ValidationError(fault)
+        check_address(text)
         return text
 
     def validate_seed_ratio(self, value: float | None) -> float | None:
@@ -103,9 +122,5 @@ class ServiceViewSet(CrudViewSet):
     @action(detail=True, methods=["post"])
     def test(self, request: Request, pk: int) -> Response:
         """Talk to the service now, and say what works and what does not."""
-        row, now = self.get_object(), timezone.now()
-        try:
-            found = {"is_ok": True, "message": self.check(row), "error_code": ""}
-        except (ExternalAPIError, ValidationError) as error:
-            found = {"is_ok": False, "message": error.message, "error_code": error.code}
-        return self.answer({**found, "as_of": now})
+        row = self.get_object()
+        return self.answer(tested(lambda: self.check(row)))

@@ -93,6 +93,8 @@ class QualityRulesSerializer(serializers.Serializer[Any]):
     narrators = serializers.ListField(child=serializers.CharField())
     accepts_abridged = serializers.BooleanField()
     accepts_dramatised = serializers.BooleanField()
+    only_dramatised = serializers.BooleanField()
+    only_narrators = serializers.BooleanField(help_text="Releases that name another narrator are refused.")
     must_contain = serializers.ListField(child=serializers.CharField())
     must_not_contain = serializers.ListField(child=serializers.CharField())
     minimum_bitrate_kbps = serializers.IntegerField()
@@ -105,6 +107,7 @@ class QualityRulesSerializer(serializers.Serializer[Any]):
     upgrades_allowed = serializers.BooleanField()
     upgrade_until_format = serializers.CharField(allow_blank=True)
     prefers_freeleech = serializers.BooleanField()
+    delay_hours = serializers.IntegerField(help_text="How long a release is left alone for a better one.")
 
 
 def texts() -> serializers.ListField:
@@ -123,6 +126,8 @@ class QualityRulesInput(StrictSerializer):
     narrators = texts()
     accepts_abridged = serializers.BooleanField(required=False)
     accepts_dramatised = serializers.BooleanField(required=False)
+    only_dramatised = serializers.BooleanField(required=False)
+    only_narrators = serializers.BooleanField(required=False)
     must_contain = texts()
     must_not_contain = texts()
     minimum_bitrate_kbps = number()
@@ -135,6 +140,7 @@ class QualityRulesInput(StrictSerializer):
     upgrades_allowed = serializers.BooleanField(required=False)
     upgrade_until_format = serializers.CharField(max_length=20, required=False, allow_blank=True)
     prefers_freeleech = serializers.BooleanField(required=False)
+    delay_hours = number()
 
 
 class SettingsViewSet(OperationsViewSet):

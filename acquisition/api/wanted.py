@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from acquisition.api.decisions import DecisionSerializer
 from acquisition.models import DownloadBook
 from acquisition.services.asking import acquire_books
+from acquisition.services.profiles import profile_rows, profiles_of
 from config.api.filter_fields import FlagFilter, IdFilter
 from config.api.serializers import RunAcceptedSerializer
 from config.api.viewsets import ReadOnlyViewSet
@@ -118,12 +119,24 @@ class WantedSerializer(serializers.ModelSerializer[Book]):
         ]
 
 
+class ProfileFieldSerializer(serializers.Serializer[Any]):
+    field = serializers.CharField()
+    value = serializers.JSONField()
+    source = serializers.CharField(help_text="`default`, or the library or series that differs.")
+
+
 class WantedDetailSerializer(WantedSerializer):
     decisions = serializers.SerializerMethodField(help_text=f"The last {DECISIONS_SHOWN}, newest first.")
 
+    profile = serializers.SerializerMethodField(help_text="What is wanted of a release, and who said so.")
+
     class Meta(WantedSerializer.Meta):
-        fields = (*WantedSerializer.Meta.fields, "decisions")
+        fields = (*WantedSerializer.Meta.fields, "profile", "decisions")
         read_only_fields = fields
+
+    @extend_schema_field(ProfileFieldSerializer(many=True))
+    def get_profile(self, book: Book) -> Any:
+        return profile_rows(profiles_of([book])[book.pk])
 
     @extend_schema_field(DecisionSerializer(many=True))
     def get_decisions(self, book: Book) -> Any:

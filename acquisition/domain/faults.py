@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 
+OTHER_TORRENT = "other_torrent"  # behind the link is another torrent than the one that was stated
 # Codes of errors that the release itself causes wherever and whenever it is tried.
 RELEASE_FAULTS = frozenset(
     {
         "bad_torrent",
+        "dangerous_files",
         "invalid_torrent",
+        OTHER_TORRENT,
         "release_gone",
         "restricted",
         "too_many_files",

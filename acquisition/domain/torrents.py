@@ -28,13 +28,14 @@ __all__ = [
 MAX_FILES = 20_000
 MAX_TRACKERS = 200
 MAX_PATH_BYTES = 4096
-MAX_COMPONENT_BYTES = 1024
+MAX_COMPONENT_BYTES = 255  # no file system that downloads lie on stores a longer name
 MAX_TOTAL_BYTES = 1 << 50
 MAX_MAGNET_CHARACTERS = 64 * 1024
 HEX_HASH = re.compile(r"[0-9a-fA-F]{40}")
 BASE32_HASH = re.compile(r"[2-7A-Za-z]{32}")
 V2_HASH = re.compile(r"1220([0-9a-fA-F]{64})")
-CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# Controls and line ends, and what turns the direction of text over, so that a name is read from its end.
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202d\u202e]")
 DRIVE = re.compile(r"[A-Za-z]:")
 TRACKER_SCHEMES = {"http", "https", "udp", "ws", "wss"}
 
@@ -128,6 +129,9 @@ def parse_torrent(data: bytes) -> Torrent:
         raise BadTorrent("bad_pieces", "The length of its pieces is impossible.")
     listed, is_single = _files_v1(info, name) if has_v1 else _files_v2(info, name)
     files = tuple(_indexed(listed))
+    _check_distinct(files)
+    if has_v1 and has_v2:
+        _check_same(files, _files_v2(info, name)[0])
     if has_v1:
         _check_pieces(info, piece_bytes, sum(file.size_bytes for file in files))
     return Torrent(
@@ -144,10 +148,12 @@ def parse_torrent(data: bytes) -> Torrent:
 
 
 def _named(source: Mapping[bytes, object], key: bytes) -> bytes:
-    """A text that may be given a second time in UTF-8 under `<key>.utf-8`, as older programs do."""
+    """A text that may be given a second time in UTF-8 under `<key>.utf-8`, as older programs do. Both must be safe,
+    since nobody knows which one a client reads."""
     value = source.get(key + b".utf-8", source.get(key))
     if not isinstance(value, bytes):
         raise BadTorrent("bad_field", f"Its {key.decode()} is not text.")
+    _component(source.get(key, value))
     return value
 
 
@@ -170,10 +176,11 @@ def _component(raw: object) -> str:
     if not isinstance(raw, bytes):
         raise BadTorrent("unsafe_path", "It names a file by something that is not text.")
     text = _text(raw)
-    if text in ("", ".", "..") or "/" in text or "\\" in text or CONTROL.search(text) or DRIVE.fullmatch(text):
+    # Some systems drop dots and spaces at the end, which makes ".. " a way out.
+    if not text.strip(" .") or "/" in text or "\\" in text or CONTROL.search(text) or DRIVE.fullmatch(text):
         raise BadTorrent("unsafe_path", f"It names a file by a path that is not safe: {text[:80]!r}.")
     if len(raw) > MAX_COMPONENT_BYTES:
-        raise BadTorrent("unsafe_path", "It names a file by a path that is too long.")
+        raise BadTorrent("unsafe_path", "It names a file by a name that is too long for any disk.")
     return text
 
 
@@ -199,10 +206,18 @@ def _files_v1(info: Mapping[bytes, object], name: str) -> tuple[Listed, bool]:
 
 
 def _entry_v1(entry: object, name: str) -> tuple[str, int, bool]:
-    parts = entry.get(b"path.utf-8", entry.get(b"path")) if isinstance(entry, dict) else None
-    if not isinstance(entry, dict) or not isinstance(parts, list) or not parts:
+    if not isinstance(entry, dict):
         raise BadTorrent("bad_field", "It lists a file without a path.")
-    return _joined([name, *map(_component, parts)]), _size(entry), _is_padding(entry)
+    paths = [_path_v1(entry[key], name) for key in (b"path.utf-8", b"path") if key in entry]
+    if not paths:
+        raise BadTorrent("bad_field", "It lists a file without a path.")
+    return paths[0], _size(entry), _is_padding(entry)
+
+
+def _path_v1(parts: object, name: str) -> str:
+    if not isinstance(parts, list) or not parts:
+        raise BadTorrent("bad_field", "It lists a file without a path.")
+    return _joined([name, *map(_component, parts)])
 
 
 def _files_v2(info: Mapping[bytes, object], name: str) -> tuple[Listed, bool]:
@@ -232,8 +247,28 @@ def _walk_tree(tree: Mapping[bytes, object], above: tuple[str, ...]) -> Iterator
 
 
 def _is_padding(entry: Mapping[bytes, object]) -> bool:
-    attributes = entry.get(b"attr")
-    return isinstance(attributes, bytes) and b"p" in attributes
+    """Whether it only fills a piece (BEP 47). A link is refused: a client would make it, and it may lead anywhere."""
+    attributes = entry.get(b"attr", b"")
+    if not isinstance(attributes, bytes):
+        raise BadTorrent("bad_field", "It describes a file by something that is not text.")
+    if b"l" in attributes or b"symlink path" in entry:
+        raise BadTorrent("has_links", "It holds links to other files, which may lead out of its folder.")
+    return b"p" in attributes
+
+
+def _check_distinct(files: tuple[TorrentFile, ...]) -> None:
+    """Each path once, and none of them both a file and a folder: clients would rename what collides."""
+    paths = [file.path for file in files if not file.is_padding]
+    folders = {path[:place] for path in paths for place, letter in enumerate(path) if letter == "/"}
+    if len(set(paths)) < len(paths) or not folders.isdisjoint(paths):
+        raise BadTorrent("same_path", "It names two files by the same path.")
+
+
+def _check_same(files: tuple[TorrentFile, ...], other: Listed) -> None:
+    """A hybrid torrent lists its files twice, for clients of either version; both must say the same (BEP 52)."""
+    listed = [(file.path, file.size_bytes) for file in files if not file.is_padding]
+    if sorted(listed) != sorted((path, size) for path, size, padding in other if not padding):
+        raise BadTorrent("two_lists", "It lists other files for some clients than for the rest.")
 
 
 def _joined(parts: list[str]) -> str:

@@ -8,8 +8,9 @@ from acquisition.models.download import (
     ImportStatus,
 )
 from acquisition.models.notification import Notification, NotificationStatus
+from acquisition.models.profile import ReleaseProfile
 from acquisition.models.release import BlocklistEntry, Decision, Release, SearchState
-from acquisition.models.services import ClientKind, DownloadClient, Indexer, IndexerKind
+from acquisition.models.services import ClientKind, DownloadClient, Indexer, IndexerKind, Prowlarr
 
 __all__ = [
     "BlocklistEntry",
@@ -25,6 +26,8 @@ __all__ = [
     "IndexerKind",
     "Notification",
     "NotificationStatus",
+    "Prowlarr",
     "Release",
+    "ReleaseProfile",
     "SearchState",
 ]

@@ -38,6 +38,8 @@ def save_service(row: Service, *, values: Mapping[str, Any], user: User | None) 
         setattr(row, name, _unmasked(row.settings, value) if name == "settings" else value)
     _check_usable(row)
     row.failure_level, row.paused_until = 0, None
+    if isinstance(row, Indexer):
+        row.capabilities_at = None
     try:
         with transaction.atomic():
             row.save()

@@ -1,12 +1,15 @@
 """Where a book is filed, and under which names."""
 
+import json
 from pathlib import Path, PurePosixPath
 
-from acquisition.services.placing import FileMove, PlacingError
+from acquisition.services.placing import SIDECARS, FileMove, PlacingError
 from library.domain.facts import CopyFacts, FileKind, SeriesPlace
 from library.domain.file_names import safe_component
-from library.domain.naming import PRESETS, BookName, NamingTemplate, render_file
+from library.domain.naming import BookName, NamingTemplate, render_file, sidecar_metadata, template_for
+from library.domain.opf import sidecar_opf
 from library.models import Book, LibraryRoot, SeriesEntry
+from library.services.settings import get_setting
 
 CARRIED = frozenset({FileKind.EBOOK, FileKind.IMAGE})
 COMPANIONS_AT_MOST = 200
@@ -28,7 +31,22 @@ def import_root(book: Book) -> LibraryRoot:
 
 
 def template_of(root: LibraryRoot) -> NamingTemplate:
-    return PRESETS.get(root.naming_preset, PRESETS["audiobookshelf"])
+    """The root's own template where it has one, else that of its preset. PlacingError for one that cannot work."""
+    try:
+        return template_for(root.naming_preset, root.naming_folder, root.naming_file)
+    except ValueError as error:
+        raise PlacingError(f"The naming of {root.name} cannot be used: {error}", code="bad_template") from error
+
+
+def sidecars_of(book: Book) -> dict[str, bytes]:
+    """The sidecar files of a book by name, as the setting wants them. Only folders that we make ourselves get them."""
+    wanted, name = get_setting("import.sidecars"), book_name(book)
+    found = {}
+    if wanted in ("metadata.json", "both"):
+        found["metadata.json"] = json.dumps(sidecar_metadata(name), ensure_ascii=False, indent=2).encode()
+    if wanted in ("opf", "both"):
+        found["metadata.opf"] = sidecar_opf(name).encode()
+    return found
 
 
 def book_name(book: Book, facts: CopyFacts | None = None) -> BookName:
@@ -48,6 +66,7 @@ def book_name(book: Book, facts: CopyFacts | None = None) -> BookName:
         language=book.language,
         description=book.description,
         genres=tuple(book.genres),
+        is_abridged=facts.is_abridged if facts else None,
     )
 
 
@@ -62,7 +81,7 @@ def moves_of(base: Path, facts: CopyFacts, book: Book, template: NamingTemplate)
     """Audio files renamed in playing order; companions keep their names, numbered where two are alike."""
     audio = facts.audio_files
     name = book_name(book, facts)
-    moves, taken = [], {"metadata.json"}
+    moves, taken = [], set(SIDECARS)
     for number, file in enumerate(audio, start=1):
         suffix = PurePosixPath(file.path).suffix
         target = render_file(name, suffix=suffix, part=number, part_count=len(audio), template=template)

@@ -5,14 +5,14 @@ import math
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from accounts.models import User
 from acquisition.clients.registry import trusted_guard
-from acquisition.clients.torrent_payload import read_payload
+from acquisition.domain.account_rules import judge_account
 from acquisition.domain.facts import (
     AddOptions,
     ClientDownload,
@@ -24,11 +24,24 @@ from acquisition.domain.facts import (
 )
 from acquisition.domain.faults import is_release_fault
 from acquisition.domain.states import DownloadState
-from acquisition.models import BlocklistEntry, ClientKind, Decision, Download, DownloadBook, DownloadClient, Release
+from acquisition.models import (
+    BlocklistEntry,
+    ClientKind,
+    Decision,
+    Download,
+    DownloadBook,
+    DownloadClient,
+    Indexer,
+    IndexerKind,
+    Release,
+)
+from acquisition.services.budgets import count_grab
 from acquisition.services.choosing import choose_files, chosen_files
 from acquisition.services.ports import ask, is_paused, open_client, open_indexer, trusted_hosts
 from acquisition.services.searching import blocked_releases, is_blocked
+from acquisition.services.tracker import WEDGE, account_facts
 from acquisition.services.transitions import fail, move, note, note_once
+from acquisition.services.vetting import vet
 from config.errors import ConflictError, ExternalAPIError, Rejected, Unavailable
 from config.http import MEGABYTE, Http
 from library.models import Book
@@ -44,16 +57,17 @@ def grab(
     overrule: str = "",
     decision: Decision | None = None,
     files: Mapping[int, Sequence[str]] | None = None,
+    is_upgrade: bool = False,
 ) -> Download:
     """Queue a release for its books. ConflictError when one of them is on its way (conflict) or on the shelf
     (already_owned), or the release is on the blocklist (blocklisted): the database decides, in one transaction.
 
     `overrule` is a person's reason to take it although it is owned or blocked; what is owned is then replaced at the
-    import. `files` says which files of a pack are which book (by its id).
+    import; `is_upgrade` says that the profile asks for that. `files` says which files of a pack are which book (by its id).
     """
     try:
         with transaction.atomic():
-            owned = _lock_and_check(release, books, overrule)
+            owned = _lock_and_check(release, books, overrule, is_upgrade=is_upgrade)
             download = Download.objects.create(
                 title=release.title,
                 author=_author_of(books),
@@ -73,7 +87,7 @@ def grab(
             )
             note(
                 download,
-                "Queued." if not overrule else f"Queued by hand: {overrule}",
+                _queued_words(overrule, is_upgrade=owned),
                 actor=_actor(user),
                 new="queued",
                 now=now,
@@ -88,11 +102,17 @@ def grab(
     return download
 
 
-def _lock_and_check(release: Release, books: Sequence[Book], overrule: str) -> bool:
+def _queued_words(overrule: str, *, is_upgrade: bool) -> str:
+    if overrule:
+        return f"Queued by hand: {overrule}"
+    return "Queued to replace what is on the shelf, which is worse by the profile." if is_upgrade else "Queued."
+
+
+def _lock_and_check(release: Release, books: Sequence[Book], overrule: str, *, is_upgrade: bool = False) -> bool:
     """Hold the books' rows against an import that is about to own them; whether one of them is owned."""
     rows = list(Book.objects.select_for_update().filter(pk__in=[book.pk for book in books]).order_by("pk"))
     owned = [book for book in rows if book.is_owned]
-    if owned and not overrule:
+    if owned and not (overrule or is_upgrade):
         raise ConflictError(
             f"{owned[0].title} is on the shelf already.", code="already_owned", context={"books": [owned[0].pk]}
         )
@@ -129,14 +149,15 @@ def hand_over(download: Download, *, now: datetime.datetime) -> Download:
         return move(download, DownloadState.CANCELLED, message="It is on the shelf already.", code="owned", now=now)
     try:
         payload = _payload_of(download, now)
+        refs = vet(download, payload)
     except ExternalAPIError as error:
         return _not_handed_over(download, error, now)
-    if _is_blocklisted(download, payload):
+    if _is_blocklisted(download, refs):
         words = "Its contents are on the blocklist under another name."
         return fail(download, code="blocklisted", message=words, release_at_fault=True, now=now)
     try:
         client = _client_for(payload, now)
-        ref = _add(download, payload, client, now)
+        ref = _add(download, payload, refs, client, now)
     except ExternalAPIError as error:
         return _not_handed_over(download, error, now)
     try:
@@ -184,18 +205,18 @@ def _not_handed_over(download: Download, error: ExternalAPIError, now: datetime.
     return download
 
 
-def _is_blocklisted(download: Download, payload: Payload) -> bool:
+def _is_blocklisted(download: Download, refs: Sequence[str]) -> bool:
     """The infohash is known for certain only now; the same files may be offered under several names."""
-    hashes = _refs(payload)
-    return not download.created_by_id and BlocklistEntry.objects.filter(infohash__in=hashes).exists()
+    return not download.created_by_id and BlocklistEntry.objects.filter(infohash__in=refs).exists()
 
 
-def _add(download: Download, payload: Payload, client: DownloadClient, now: datetime.datetime) -> str:
+def _add(
+    download: Download, payload: Payload, refs: Sequence[str], client: DownloadClient, now: datetime.datetime
+) -> str:
     """Add it to its client, and say the client's ref.
 
     What the client had before from somebody else is noted before our tag is set there: it is never removed by us.
     """
-    refs = _refs(payload)
     changes = {"client": client, **({"infohash": refs[0]} if refs else {})}
     Download.objects.filter(pk=download.pk).update(**changes)
     port = open_client(client)
@@ -304,7 +325,9 @@ def _payload_of(download: Download, now: datetime.datetime) -> Payload:
         if is_paused(indexer, now):
             words = f"{indexer.name} is left alone until {indexer.paused_until:%H:%M}: {indexer.last_error}"
             raise Unavailable(words, service=indexer.name)
-        return ask(indexer, lambda: open_indexer(indexer).fetch(offer), now=now)
+        payload = ask(indexer, lambda: _fetch(download, indexer, offer, now), now=now)
+        count_grab(indexer, today=now.date())
+        return payload
     sent: Mapping[str, Any] = download.payload
     if sent.get("magnet_link"):
         return Payload(magnet_url=sent["magnet_link"])
@@ -322,6 +345,22 @@ def _payload_of(download: Download, now: datetime.datetime) -> Payload:
 NOTHING_TO_FETCH = "nothing_to_fetch"
 
 
+def _fetch(download: Download, indexer: Indexer, offer: OfferedRelease, now: datetime.datetime) -> Payload:
+    """From the indexer; made free by a wedge where its rules spend one. That is written down before it is done, so that
+    a crash in between costs the day's count and never a second wedge."""
+    client = open_indexer(indexer)
+    if indexer.kind != IndexerKind.MYANONAMOUSE:
+        return client.fetch(offer)
+    is_spent = download.events.filter(code=WEDGE).exists()
+    account = judge_account(offer, account_facts(indexer, now=now))
+    if not (is_spent or account.spend_wedge):
+        return client.fetch(offer)
+    if not is_spent:
+        note(download, f"A freeleech wedge is spent on it: {account.note}.", code=WEDGE, now=now)
+    spending: Any = client
+    return cast(Payload, spending.fetch(offer, spend_wedge=True))
+
+
 def _fetch_torrent(url: str) -> Payload:
     """A .torrent from an address that a user gave; addresses inside the network are refused unless they are trusted."""
     http = Http("The torrent's address", url, guard=trusted_guard(trusted_hosts()), max_bytes=10 * MEGABYTE)
@@ -337,10 +376,3 @@ def offer_of(release: Release) -> OfferedRelease:
     values["published_at"] = release.published_at
     values["direct_files"] = tuple(DirectFile(**file) for file in values.get("direct_files", ()))
     return OfferedRelease(**values)
-
-
-def _refs(payload: Payload) -> tuple[str, ...]:
-    """The ids under which a client may hold a torrent; none for direct files. Rejected when it is no torrent."""
-    if payload.torrent or payload.magnet_url:
-        return read_payload(payload, service="The release").refs
-    return ()

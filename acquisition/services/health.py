@@ -68,6 +68,7 @@ def _all_findings(now: datetime.datetime, talk: str) -> Iterator[Finding]:
         lambda: health_disks.check_mappings(health_disks.download_folders(healths)),
         lambda: health_disks.check_hardlinks(health_disks.download_folders(healths)),
         lambda: health_services.check_indexers(now, talk=everything),
+        lambda: health_services.check_prowlarr_servers(now, talk=everything),
         lambda: health_services.check_providers(now, talk=everything),
         lambda: check_tracker(now),
         lambda: health_work.check_workers(now),

@@ -6,6 +6,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from acquisition.domain.faults import OTHER_TORRENT
 from acquisition.domain.states import ACTIVE, DownloadState, allowed_from, next_retry
 from acquisition.models import BlocklistEntry, Download, DownloadBook, DownloadEvent
 from config.errors import ConflictError
@@ -115,7 +116,7 @@ def fail(
         )
         tally_failure(job="download", item_type="download", item_id=download.pk, error=message, now=moment)
         if release_at_fault:
-            blocklist(download, reason=message)
+            blocklist(download, reason=message, by_name=code != OTHER_TORRENT)
         if retry_at is None:
             why, ending = _ending(attempts, release_at_fault, is_final)
             move(download, DownloadState.ABANDONED, message=why, code=ending, actor=actor, now=moment)
@@ -134,8 +135,9 @@ def _ending(attempts: int, release_at_fault: bool, is_final: bool) -> tuple[str,
     return f"Given up after {attempts} failed {'attempt' if attempts == 1 else 'attempts'}.", "abandoned"
 
 
-def blocklist(download: Download, *, reason: str) -> None:
-    """Never grab this release again."""
+def blocklist(download: Download, *, reason: str, by_name: bool = True) -> None:
+    """Never grab this release again. Without `by_name` another one of the same name and size is not meant: where a
+    torrent was another than its indexer stated, others may offer honestly what it was said to be."""
     release = download.release
     known = BlocklistEntry.objects.filter(
         guid=release.guid if release else "",
@@ -150,7 +152,7 @@ def blocklist(download: Download, *, reason: str) -> None:
         guid=release.guid if release else "",
         infohash=download.infohash or (release.infohash if release else ""),
         title=(release.title if release else download.title)[:1000],
-        size_bytes=release.size_bytes if release else download.size_bytes,
+        size_bytes=(release.size_bytes if release else download.size_bytes) if by_name else None,
         reason=reason[:500],
     )
 

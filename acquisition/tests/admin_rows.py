@@ -20,7 +20,9 @@ from acquisition.models import (
     ImportRecord,
     Indexer,
     Notification,
+    Prowlarr,
     Release,
+    ReleaseProfile,
     SearchState,
 )
 from library.models import (
@@ -172,8 +174,21 @@ def _acquisition(number: int, user: User, made: list[Any], now: datetime.datetim
     name = f"{HOSTILE} {number}"
     rows = {type(row): row for row in made}
     book, root, copy = rows[Book], rows[LibraryRoot], rows[Copy]
+    prowlarr = keep(
+        Prowlarr.objects.create(
+            name=f"prowlarr {number}", url="http://127.0.0.1:9", api_key=SECRET, last_error=HOSTILE, last_result=HOSTILE
+        )
+    )
+    keep(ReleaseProfile.objects.create(name=f"profile {number} {HOSTILE}", values={"must_contain": [HOSTILE]}))
     indexer = keep(
-        Indexer.objects.create(name=f"indexer {number}", url="http://127.0.0.1:9", api_key=SECRET, last_error=HOSTILE)
+        Indexer.objects.create(
+            name=f"indexer {number}",
+            url="http://127.0.0.1:9",
+            api_key=SECRET,
+            last_error=HOSTILE,
+            prowlarr=prowlarr,
+            remote_id=1,
+        )
     )
     client = keep(
         DownloadClient.objects.create(

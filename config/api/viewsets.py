@@ -3,6 +3,7 @@
 See `KernelView` for what a view states, `scheduling/api/runs.py` for an example, `docs/api-kernel.md` for the recipe.
 """
 
+import datetime
 import hashlib
 from typing import Any, ClassVar
 
@@ -48,17 +49,22 @@ class ResourceViewSet(ViewSetMixin, KernelView):
             self.queryset.model._default_manager.select_for_update().filter(pk=identity).first()
         row = self.get_queryset().filter(**{self.lookup_field: identity}).first()
         if row is None:
-            raise NotFoundError(
-                f"No {self.resource} has the id {str(identity)[:30]}.",
-                context={"resource": self.resource, "id": identity if len(str(identity)) < 19 else str(identity)[:30]},
-            )
+            raise self.not_found()
         return row
+
+    def not_found(self) -> NotFoundError:
+        """It names the resource and the id of this address."""
+        identity = self.kwargs[self.lookup_field]
+        return NotFoundError(
+            f"No {self.resource} has the id {str(identity)[:30]}.",
+            context={"resource": self.resource, "id": identity if len(str(identity)) < 19 else str(identity)[:30]},
+        )
 
     def tag(self, row: Any) -> dict[str, str]:
         """The header that names this version of the row: by its `updated_at`, else by what an update may change."""
         changed = getattr(row, "updated_at", None)
         if changed:
-            return {"ETag": f'"{row.pk}-{changed.timestamp():.6f}"'}
+            return etag(row.pk, changed)
         if "update" not in self.inputs:
             return {}
         shown = self.present(row)
@@ -143,6 +149,11 @@ class CrudViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, DestroyMix
     """List, detail, create, update (PUT and PATCH), delete."""
 
 
+def etag(pk: int, changed: datetime.datetime) -> dict[str, str]:
+    """The header with the version of a row."""
+    return {"ETag": f'"{pk}-{changed.timestamp():.6f}"'}
+
+
 def has_moment(view: Any) -> bool:
     """Whether rows know when they were changed."""
     return any(field.name == "updated_at" for field in view.queryset.model._meta.concrete_fields)
@@ -158,7 +169,7 @@ def _expected(request: Request, *, has_moment: bool) -> str | None:
     if not has_moment:
         message = "This has no updated_at; send the ETag as If-Match instead."
         raise ValidationError({"updated_at": [ErrorDetail(message, code="unknown_field")]})
-    moment = request.data["updated_at"]
+    moment: Any = request.data.get("updated_at")
     try:
         parsed = parse_datetime(moment) if isinstance(moment, str) else None
     except ValueError:

@@ -80,6 +80,11 @@ KNOWN: dict[str, Known] = {
     "import.duration_tolerance": Known(
         0.03, Number(0, 0.5, is_whole=False), "Allowed difference from the catalogue's runtime."
     ),
+    "import.sidecars": Known(
+        "metadata.json",
+        OneOf(("metadata.json", "opf", "both", "none")),
+        "What is written beside an imported book, so that its names and series survive whatever its path can carry.",
+    ),
     "import.recycle_days": Known(30, Number(1, 3650), "Days that replaced files are kept in the recycle bin."),
     "history.days": Known(30, Number(1, 3650), "Days that runs and their logs are kept."),
     "backups.keep": Known(8, Number(1, 365), "How many backups are kept."),

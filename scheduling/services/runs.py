@@ -23,7 +23,7 @@ from config.errors import ConflictError, NotFoundError, UnabridgedError
 from scheduling.domain.jobs import JOBS
 from scheduling.models import FailedAttempt, Run, RunStatus, Trigger
 from scheduling.services.context import RunCancelled, RunContext, count_attempt
-from scheduling.services.holding import held, is_held
+from scheduling.services.holding import died_here, forget, held, is_held
 from scheduling.services.registry import HANDLERS
 
 logger = logging.getLogger(__name__)
@@ -160,24 +160,29 @@ def cancel_run(run: Run, *, now: datetime.datetime) -> Run:
     return run
 
 
-def recover_runs(*, now: datetime.datetime, all_running: bool = False) -> dict[str, int]:
+def recover_runs(*, now: datetime.datetime, all_running: bool = False, at_start: bool = False) -> dict[str, int]:
     """End the runs whose worker died and send the hints again that were lost.
 
-    `all_running`: at the start of the only worker, every run that is still marked as running is an orphan, unless a
-    living process (a command at this moment) works on it.
+    A worker that died on this machine is known at once, one of another machine by its silence. `all_running`: at the
+    start of the only worker, every run that is still marked as running is an orphan, unless a living process (a command
+    at this moment) works on it. `at_start`: every hint is sent again, since a worker that died may have taken some; one
+    that is sent twice does nothing.
     """
-    orphans = Run.objects.silent_since(now - SILENT_AFTER)
-    if all_running:
-        running = Run.objects.filter(status=RunStatus.RUNNING).values_list("pk", flat=True)
-        orphans = Run.objects.filter(status=RunStatus.RUNNING, pk__in=[pk for pk in running if not is_held(pk)])
+    # Read before the locks are: a run is running only after its process has taken its lock.
+    running = list(Run.objects.filter(status=RunStatus.RUNNING).values_list("pk", flat=True))
+    dead = [pk for pk in running if not is_held(pk)] if all_running else died_here(running)
+    orphans = Run.objects.filter(status=RunStatus.RUNNING, pk__in=dead)
+    if not all_running:
+        orphans |= Run.objects.silent_since(now - SILENT_AFTER)
     lost = orphans.update(
         status=RunStatus.FAILED,
         error_code="worker_lost",
         message="The worker stopped in the middle. Nothing is lost: the next run goes on from what was done.",
         finished_at=now,
     )
+    forget(dead)
     waiting = Run.objects.filter(status=RunStatus.QUEUED)
-    if not all_running:
+    if not (all_running or at_start):
         # A run that waits behind others is not lost: its hint is sent again now and then, not at every sweep.
         quiet = Q(heartbeat_at=None) | Q(heartbeat_at__lt=now - RESEND_EVERY)
         waiting = waiting.filter(quiet, created_at__lt=now - RESEND_AFTER)

@@ -16,7 +16,7 @@ from config.errors import ConflictError, NotFoundError, Unavailable
 from scheduling.management.follow import follow_run
 from scheduling.models import FailedAttempt, Run, RunStatus, Trigger
 from scheduling.services.context import RunContext
-from scheduling.services.holding import held, is_held
+from scheduling.services.holding import _place, held, is_held
 from scheduling.services.registry import HANDLERS
 from scheduling.services.runs import cancel_run, execute_run, recover_runs, request_run, tally_failure
 from scheduling.tasks import start, sweep
@@ -232,6 +232,11 @@ class TestRecovering:
         assert sent == [run.pk, run.pk]
         sweep()
 
+    def test_every_hint_is_sent_again_when_a_worker_starts(self, sent: list[int]) -> None:
+        run = ask()
+        recover_runs(now=timezone.now(), at_start=True)
+        assert sent == [run.pk]
+
     def test_a_broker_that_is_down_loses_nothing(self, monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
         from scheduling.services.runs import send_run
         from scheduling.tasks import execute
@@ -304,3 +309,32 @@ class TestHolding:
                 pass
             assert is_held(7)
         assert not is_held(7)
+
+    def test_a_run_whose_process_was_killed_here_is_known_at_once(self) -> None:
+        run = ask()
+        Run.objects.filter(pk=run.pk).update(status=RunStatus.RUNNING, heartbeat_at=timezone.now())
+        with held(run.pk):
+            assert recover_runs(now=timezone.now())["lost"] == 0
+        _leave_behind(run.pk)
+        assert recover_runs(now=timezone.now())["lost"] == 1
+        assert not _place(run.pk).exists()
+
+    def test_of_a_process_on_another_machine_nothing_is_known_before_it_is_silent(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run = ask()
+        Run.objects.filter(pk=run.pk).update(status=RunStatus.RUNNING, heartbeat_at=timezone.now())
+        monkeypatch.setattr("scheduling.services.holding._kernel", lambda: b"another start of a machine")
+        _leave_behind(run.pk)
+        monkeypatch.undo()
+        assert recover_runs(now=timezone.now())["lost"] == 0
+        assert recover_runs(now=at(1))["lost"] == 1
+
+
+def _leave_behind(run_id: int) -> None:
+    """The file of a run, as a process leaves it that is killed."""
+    hold = held(run_id)
+    hold.__enter__()
+    content = _place(run_id).read_bytes()
+    hold.__exit__(None, None, None)
+    _place(run_id).write_bytes(content)

@@ -46,8 +46,8 @@ class Command(BaseCommand):
         prepare_queue()
         with suppress(OSError):
             Path(str(settings.STATIC_ROOT)).mkdir(exist_ok=True)
-        if "worker" in parts and not settings.REDIS_URL:
-            recover_runs(now=timezone.now(), all_running=True)
+        if "worker" in parts:
+            recover_runs(now=timezone.now(), all_running=not settings.REDIS_URL, at_start=True)
         children = [self._child(part, options) for part in parts]
         if "web" in parts and Indexer.objects.filter(name=DEMO).exists():
             children.append(Child("demo source", python("manage.py", "demo", "source"), self._environment()))

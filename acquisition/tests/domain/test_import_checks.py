@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from acquisition.domain.import_checks import NEVER_OVERRULED, Arrived, Check, Expected, check_arrival, failed
+from acquisition.domain.upgrades import Held, Quality
 from library.domain.facts import CopyFacts, FileFacts, FileKind, Problem
 
 HOUR = 3600
@@ -12,6 +13,10 @@ EXPECTED = Expected(
     "Emma", ("Jane Austen",), (10 * HOUR,), ("en",), narrators=("Sherry Crowther",), accepts_abridged=False
 )
 TAGGED = {"title": "tags", "authors": "tags", "narrators": "tags"}
+
+
+def held(format_name: str) -> Held:
+    return Held(1, "Jane Austen/Emma", Quality(format=format_name))
 
 
 def facts(**values: Any) -> CopyFacts:
@@ -39,7 +44,9 @@ def test_a_good_book_passes_everything_and_says_what_was_looked_at() -> None:
 CASES: list[tuple[Arrived, Expected, str, bool, str]] = [
     (arrived(unreadable=("1.mp3 cannot be read.",)), EXPECTED, "readable", False, "1.mp3 cannot be read."),
     (arrived(unfinished=("2.mp3.part",)), EXPECTED, "finished", False, "still on their way: 2.mp3.part."),
-    (arrived(), Expected("Emma", (), owned_as="Jane Austen/Emma"), "owned", False, "(Jane Austen/Emma)"),
+    (arrived(), Expected("Emma", (), held=(held("mp3"),)), "owned", False, "already: Jane Austen/Emma is as good."),
+    (arrived(), Expected("Emma", (), held=(held("m4b"),)), "downgrade", False, "It is mp3, and what you have is m4b"),
+    (arrived(unpacking=("_UNPACK_Emma",)), EXPECTED, "unpacking", False, "still unpacks or writes there: _UNPACK_Emma"),
     (arrived(facts(files=())), EXPECTED, "audio", True, "There is no audio in it."),
     (arrived(facts(files=()), archives=("b.rar",)), EXPECTED, "audio", False, "It came packed (b.rar)."),
     (arrived(facts(files=()), unfinished=("1.mp3.!qb",)), EXPECTED, "audio", False, "no audio"),
@@ -48,7 +55,11 @@ CASES: list[tuple[Arrived, Expected, str, bool, str]] = [
     (arrived(facts(problems=(Problem("missing_parts", "Part 2 is missing."),))), EXPECTED, "parts", False, "Part 2"),
     (arrived(decode_faults=("1.mp3: broken.",)), EXPECTED, "decodes", True, "1.mp3: broken."),
     (arrived(decode_faults=("1.mp3: cut.",), unfinished=("2.part",)), EXPECTED, "decodes", False, "1.mp3: cut."),
+    (arrived(programs=("Emma/setup.exe",)), EXPECTED, "harmless", True, "no audiobook needs: setup.exe."),
     (arrived(facts(duration_seconds=20)), Expected("Emma", ()), "sample", False, "Only 20 seconds"),
+    (arrived(facts(duration_seconds=900)), EXPECTED, "sample", True, "Only 0:15:00 of sound, and the book is 10:00:00"),
+    (arrived(facts(duration_seconds=900), unfinished=("2.part",)), EXPECTED, "sample", False, "Only 0:15:00"),
+    (arrived(facts(duration_seconds=2 * HOUR)), EXPECTED, "duration", False, "2:00:00 long"),
     (arrived(facts(duration_seconds=None)), EXPECTED, "duration", False, "cannot be told"),
     (arrived(facts(duration_seconds=9 * HOUR)), EXPECTED, "duration", False, "abridged, incomplete"),
     (arrived(facts(duration_seconds=20 * HOUR)), EXPECTED, "duration", False, "twice, or another book?"),

@@ -66,6 +66,8 @@ def test_retries_after_one_three_and_seven_days(attempts: int, retries: int, day
     "code, status, at_fault",
     [
         ("bad_torrent", None, True),
+        ("other_torrent", None, True),
+        ("dangerous_files", None, True),
         ("wrong_checksum", None, True),
         ("upstream_not_found", 404, True),
         ("upstream_not_found", None, False),

@@ -3,6 +3,8 @@
 import base64
 import contextlib
 import hashlib
+import os
+from pathlib import PurePosixPath
 
 import pytest
 from hypothesis import given, settings
@@ -25,6 +27,12 @@ def files(*entries: tuple[int, list[object]]) -> bytes:
     listed = [{"length": size, "path": path} for size, path in entries]
     total = sum(max(0, size) for size, _ in entries)
     return v1(length=None, files=listed, pieces=b"x" * 20 * -(-total // 16384))
+
+
+def entry(**values: object) -> bytes:
+    """One file whose entry says these."""
+    listed = {"length": 1, "path": ["a.mp3"], **values}
+    return v1(length=None, files=[{key.replace("_", " "): value for key, value in listed.items()}])
 
 
 def v2(tree: dict[object, object], **more: object) -> bytes:
@@ -119,12 +127,33 @@ def test_hybrid_has_both_hashes_and_marks_padding() -> None:
         (files((1, ["a\\..\\x"])), "unsafe_path"),
         (files((1, [""])), "unsafe_path"),
         (files((1, [7])), "unsafe_path"),
-        (files((1, ["x" * 2000])), "unsafe_path"),
-        (files((1, ["x" * 900] * 6)), "unsafe_path"),
+        (files((1, ["x" * 300])), "unsafe_path"),
+        (files((1, ["ж" * 128])), "unsafe_path"),
+        (files((1, [".. "])), "unsafe_path"),
+        (files((1, ["..."])), "unsafe_path"),
+        (files((1, ["a\nb.mp3"])), "unsafe_path"),
+        (files((1, ["a\x85b.mp3"])), "unsafe_path"),
+        (files((1, ["a\u2028b.mp3"])), "unsafe_path"),
+        (files((1, ["a\u202e3pm.exe"])), "unsafe_path"),
+        (files((1, ["a"]), (1, ["a"])), "same_path"),
+        (files((1, ["a"]), (1, ["a", "b"])), "same_path"),
+        (entry(attr="l"), "has_links"),
+        (entry(attr="hl"), "has_links"),
+        (entry(symlink_path=["..", "..", "etc", "passwd"]), "has_links"),
+        (entry(attr=7), "bad_field"),
+        (entry(**{"path.utf-8": ["..", "x"]}), "unsafe_path"),
+        (entry(path=["..", "x"], **{"path.utf-8": ["x"]}), "unsafe_path"),
+        (v1(name="../x", **{"name.utf-8": "x"}), "unsafe_path"),
+        (v2({"a": {"": {"length": 1, "pieces root": b"r" * 32, "attr": "l", "symlink path": ["b"]}}}), "has_links"),
+        (v2({"../a": leaf(1)}, files=[{"length": 1, "path": ["a"]}], pieces=b"x" * 20), "unsafe_path"),
+        (v2({"b": leaf(1)}, files=[{"length": 1, "path": ["a"]}], pieces=b"x" * 20), "two_lists"),
+        (v2({"a": leaf(2)}, files=[{"length": 1, "path": ["a"]}], pieces=b"x" * 20), "two_lists"),
+        (files((1, ["x" * 250] * 20)), "unsafe_path"),
         (files((1, [])), "bad_field"),
         (v1(length=None, files=[]), "no_files"),
         (v1(length=None, files=["x"]), "bad_field"),
-        (files(*[(1, ["a"])] * 20_001), "too_many_files"),
+        (files(*[(1, [f"{n}.mp3"]) for n in range(100_000)]), "too_many_files"),
+        (v2({f"{n}.mp3": leaf(1) for n in range(20_001)}), "too_many_files"),
         (v2({}), "no_files"),
         (v2({"..": leaf(1)}), "unsafe_path"),
         (v2({"a": {"": {"length": 1}, "b": leaf(1)}}), "bad_field"),
@@ -148,6 +177,31 @@ def test_hostile_torrents_get_a_named_error(data: bytes, code: str) -> None:
         parse_torrent(data)
     assert caught.value.code == code
     assert caught.value.message.endswith(".")
+
+
+def test_odd_names_that_harm_nobody_are_taken() -> None:
+    odd = ["CON", "nul.mp3", "ספר\u200f.mp3", ".hidden", "x" * 251 + ".mp3", "a  b .mp3", "Ünï – cödé.mp3"]
+    listed = [{"length": 1, "path": [name]} for name in odd]
+    torrent = parse_torrent(v1(length=None, files=listed))
+    assert [file.path for file in torrent.files] == [f"Book/{name}" for name in odd]
+
+
+NAMES = st.lists(st.text(max_size=12) | st.sampled_from(["..", ".", "", "/", "a/../b", "C:", "\x00"]), max_size=4)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=12), st.lists(NAMES, min_size=1, max_size=4))
+def test_no_path_that_is_taken_leads_out_of_its_folder(name: str, paths: list[list[str]]) -> None:
+    listed = [{"length": 1, "path": path} for path in paths]
+    try:
+        torrent = parse_torrent(v1(name=name, length=None, files=listed))
+    except (BadTorrent, UnicodeEncodeError):
+        return
+    for file in torrent.files:
+        whole = PurePosixPath("/downloads") / file.path
+        assert PurePosixPath(os.path.normpath(whole)) == whole
+        assert whole.is_relative_to(f"/downloads/{name}")
+        assert file.path.isprintable() or "\n" not in file.path
 
 
 @settings(max_examples=150, deadline=None)

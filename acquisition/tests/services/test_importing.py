@@ -11,14 +11,9 @@ from pathlib import Path
 import pytest
 
 from acquisition.models import BlocklistEntry, Download, ImportRecord, ImportStatus
-from acquisition.services.importing import (
-    clear_cut_off_imports,
-    import_again,
-    import_download,
-    overrule_and_import,
-    undo_import,
-)
+from acquisition.services.importing import import_again, import_download, overrule_and_import
 from acquisition.services.recycling import empty_recycle_bin
+from acquisition.services.settling import clear_cut_off_imports, undo_import
 from acquisition.tests.factories import (
     NOW,
     SECONDS,
@@ -139,7 +134,16 @@ def _broken(folder: Path) -> None:
 
 def _sample(folder: Path) -> None:
     (folder / "02.mp3").unlink()
+    make_sound(folder / "01.mp3", seconds=20)
+
+
+def _far_too_short(folder: Path) -> None:
+    (folder / "02.mp3").unlink()
     make_sound(folder / "01.mp3", seconds=5)
+
+
+def _program(folder: Path) -> None:
+    (folder / "Codec Pack.EXE").write_bytes(b"MZ")
 
 
 def _too_long(folder: Path) -> None:
@@ -168,9 +172,9 @@ def _two_books(folder: Path) -> None:
     make_sound(folder / "The Road to Oz.m4b", seconds=SECONDS / 2)
 
 
-def _rar(folder: Path) -> None:
+def _tar(folder: Path) -> None:
     _no_audio(folder)
-    (folder / "book.rar").write_bytes(b"Rar!\x1a\x07\x00")
+    (folder / "book.tar").write_bytes(b"tar")
 
 
 def _abridged(folder: Path) -> None:
@@ -189,12 +193,14 @@ CASES: list[tuple[str, Callable[[Path], None], str, str, str]] = [
     ("parts", _missing_part, "blocked", "parts", "2"),
     ("decodes", _broken, "abandoned", "decodes", "02.mp3"),
     ("sample", _sample, "blocked", "sample", "a sample, or cut off"),
+    ("far_too_short", _far_too_short, "abandoned", "sample", "a sample, not the book"),
+    ("program", _program, "abandoned", "harmless", "no audiobook needs: Codec Pack.EXE"),
     ("duration", _too_long, "blocked", "duration", "is it there twice, or another book?"),
     ("same_book", _other_book, "abandoned", "same_book", "“Emma” by Jane Austen"),
     ("same_title", _other_title, "blocked", "same_book", "“The Road to Oz”"),
     ("language", _german, "blocked", "language", "It is in German, and wanted in English."),
     ("one_book", _two_books, "blocked", "one_book", "It holds 2 books."),
-    ("packed", _rar, "blocked", "audio", "It came packed (book.rar)."),
+    ("packed", _tar, "blocked", "audio", "It came packed (book.tar)."),
     ("abridged", _abridged, "blocked", "abridged", "abridged, and you want it whole"),
     ("link", _link, "blocked", "readable", "is a link"),
 ]
@@ -237,7 +243,7 @@ def test_what_stands_on_the_shelf_meanwhile_is_not_doubled(book: Book, folder: P
     before = tree(Path(root.path))
     second = run_import(arrived(folder, book))
     assert (second.status, second.error_code) == ("blocked", "owned")
-    assert "nothing is overwritten" in second.error_message
+    assert "Nothing is overwritten" in second.error_message
     assert tree(Path(root.path)) == before
 
 
@@ -495,7 +501,8 @@ def test_a_person_overrules_a_check_and_it_is_recorded(book: Book, folder: Path)
 
 
 def test_nobody_overrules_that_there_is_nothing(book: Book, folder: Path) -> None:
-    _rar(folder)
+    _no_audio(folder)
+    (folder / "book.tar").write_bytes(b"tar")
     download = run_import(arrived(folder, book))
     with pytest.raises(ValidationError, match="cannot be overruled"):
         overrule_and_import(download=download, codes=["audio"], reason="please", actor="anna")

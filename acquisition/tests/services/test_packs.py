@@ -103,6 +103,30 @@ def test_a_pack_closes_the_gaps_that_it_can(
     assert (tmp_path / "shelf/L. Frank Baum/Oz/Wizard/book.mp3").read_bytes() == b"mine"
 
 
+def test_what_is_left_of_files_that_nobody_wants_is_in_nobodys_way(books: list[Book], content: Path) -> None:
+    """Transmission keeps the first bytes of an unwanted file where a piece of a wanted one reaches into it."""
+    acquire_books(books=[books[2]], now=NOW)
+    (download,) = Download.objects.all()
+    for part in ("01.mp3", "02.mp3"):
+        path = content / f"1 - {NAMES[0]}" / part
+        path.rename(path.with_name(f"{part}.part"))
+    Download.objects.update(status="downloaded", content_path=str(content), client=None)
+    import_download(download_id=download.pk, run=make_context())
+    download.refresh_from_db()
+    assert (download.status, download.error_message) == ("imported", "")
+
+
+def test_a_wanted_file_that_is_unfinished_blocks_its_book(books: list[Book], content: Path) -> None:
+    acquire_books(books=[books[2]], now=NOW)
+    (download,) = Download.objects.all()
+    path = content / f"3 - {NAMES[2]}" / "02.mp3"
+    path.rename(path.with_name("02.mp3.part"))
+    Download.objects.update(status="downloaded", content_path=str(content), client=None)
+    import_download(download_id=download.pk, run=make_context())
+    download.refresh_from_db()
+    assert (download.status, download.error_code) == ("blocked", "finished")
+
+
 def test_a_pack_without_the_files_of_a_book_satisfies_nobody_silently(books: list[Book], content: Path) -> None:
     acquire_books(books=[books[2]], now=NOW)
     (download,) = Download.objects.all()
