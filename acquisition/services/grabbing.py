@@ -63,7 +63,8 @@ def grab(
     (already_owned), or the release is on the blocklist (blocklisted): the database decides, in one transaction.
 
     `overrule` is a person's reason to take it although it is owned or blocked; what is owned is then replaced at the
-    import; `is_upgrade` says that the profile asks for that. `files` says which files of a pack are which book (by its id).
+    import. `is_upgrade` says that the profile asks for that: then the import compares what came with what is there.
+    `files` says which files of a pack are which book (by its id).
     """
     try:
         with transaction.atomic():

@@ -8,7 +8,6 @@ import datetime
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import PurePosixPath
 from typing import Any
 
 from django.db import transaction
@@ -35,10 +34,11 @@ from acquisition.services.budgets import Pace, spend_query
 from acquisition.services.ports import ask, is_paused, open_indexer
 from acquisition.services.profiles import profiles_of
 from acquisition.services.tracker import account_facts
+from acquisition.services.upgrading import held_of
 from acquisition.services.wanted_facts import known_runtimes, wanted_book
 from config.errors import ExternalAPIError
-from library.domain.book_files import is_audio
-from library.models import Book, CopyFile, Exclusion
+from config.http import is_time_up
+from library.models import Book, Exclusion
 from scheduling.models import Run
 
 # Hours until a book that was not found is searched again, by how often it was searched.
@@ -55,7 +55,8 @@ GIVEN_UP = {
 
 @dataclass
 class SearchResult:
-    """What a search found: the decisions, best first, and what went wrong on the way, in words."""
+    """What a search found: the decisions, best first, and what went wrong on the way, in words. Partial: the caller's
+    time was up (`config.http.time_limit`) before everybody was asked everything."""
 
     book: Book
     decisions: list[Decision] = field(default_factory=list)
@@ -63,6 +64,7 @@ class SearchResult:
     errors: list[str] = field(default_factory=list)
     tier: str = ""
     asked: int = 0
+    is_partial: bool = False
     is_over: bool = True  # the whole plan is asked; false while wider queries are left
 
     @property
@@ -188,6 +190,10 @@ def _ask_all(
     for indexer in indexers:
         if is_paused(indexer, now):
             continue
+        if is_time_up():
+            result.is_partial = True
+            _add_once(result.errors, f"{indexer.name} was not asked everything: the time was up.")
+            continue
         if refused := spend(indexer, now):
             _add_once(result.errors, refused)
             continue
@@ -298,15 +304,8 @@ def circumstances(book: Book, now: datetime.datetime) -> Circumstances:
         is_on_its_way=DownloadBook.objects.filter(book=book, is_active=True).exists(),
         is_excluded=Exclusion.objects.filter(book=book).exists(),
         client_for=frozenset(ways),
-        owned_formats=_owned_formats(book) if book.is_owned else frozenset(),
+        held=held_of(book) if book.is_owned else (),
     )
-
-
-def _owned_formats(book: Book) -> frozenset[str]:
-    """The formats of its copies on the shelf, by the names of their files."""
-    files = CopyFile.objects.filter(copy__book=book, copy__missing_since=None)
-    suffixes = {PurePosixPath(path).suffix.lower().lstrip(".") for path in files.values_list("path", flat=True)}
-    return frozenset(suffix for suffix in suffixes if is_audio(f"x.{suffix}"))
 
 
 def blocked_releases(offers: Sequence[OfferedRelease]) -> list[BlocklistEntry]:
