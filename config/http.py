@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 from urllib.parse import urljoin, urlsplit, urlunsplit
@@ -40,6 +41,32 @@ REDIRECTS = {301, 302, 303, 307, 308}
 BUSY = {408, 425, 429, 500, 502, 503, 504, 507, 520, 521, 522, 523, 524}
 SECRET_PARAMETER = re.compile(r"(?i)\b(api_?key|passkey|token|password|mam_id|jackett_apikey|r|key|sid)=[^&\s\"'<>]+")
 USER_AGENT = "Unabridged/0.1 (self-hosted audiobook library)"
+
+
+# When the caller of all this must have its answer, on the monotonic clock; None: no such moment.
+_ends_at: ContextVar[float | None] = ContextVar("ends_at", default=None)
+SHORTEST_CALL_SECONDS = 2.0
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Within this block, calls to outside services end in about so many seconds altogether, whatever their own limits:
+    for a person who waits. Code that makes several calls asks `is_time_up` before each."""
+    token = _ends_at.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _ends_at.reset(token)
+
+
+def is_time_up() -> bool:
+    ends_at = _ends_at.get()
+    return ends_at is not None and time.monotonic() >= ends_at
+
+
+def _within_limit(seconds: float) -> float:
+    ends_at = _ends_at.get()
+    return seconds if ends_at is None else min(seconds, max(SHORTEST_CALL_SECONDS, ends_at - time.monotonic()))
 
 
 def redact(text: str) -> str:
@@ -168,7 +195,8 @@ class Http:
             response.close()
 
     def _send(self, method: str, url: str, started: float, *, follow: bool, **options: Any) -> requests.Response:
-        options.setdefault("timeout", self.timeout)
+        connect, read = options.pop("timeout", None) or self.timeout
+        options["timeout"] = (_within_limit(connect), _within_limit(read))
         for _ in range(self.max_redirects + 1):
             if self.guard and host_of(url) != host_of(self.base_url):
                 self.guard.check(url, service=self.service)
@@ -189,11 +217,12 @@ class Http:
         raise Malformed(f"{self.service} redirects in a circle.", service=self.service)
 
     def _pieces(self, response: requests.Response, started: float, *, deadline: bool = True) -> Iterator[bytes]:
+        most = _within_limit(self.deadline_seconds)
         with self._transport(response.url):
             while piece := response.raw.read1(64 * 1024, decode_content=True):
-                if deadline and self.clock() - started > self.deadline_seconds:
+                if deadline and self.clock() - started > most:
                     raise Unavailable(
-                        f"{self.service} took more than {self.deadline_seconds:.0f} s for one answer.",
+                        f"{self.service} took more than {most:.0f} s for one answer.",
                         service=self.service,
                     )
                 yield piece

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -31,6 +32,7 @@ class Tally:
     statuses: Counter[int] = field(default_factory=Counter)
     verbs: Counter[str] = field(default_factory=Counter)
     seconds: list[float] = field(default_factory=list)
+    by_place: dict[str, list[float]] = field(default_factory=dict)
     unexpected: list[str] = field(default_factory=list)
     increments: int = 0
 
@@ -40,8 +42,13 @@ class Tally:
         return (
             f"{len(ordered)} requests in {took:.0f} s ({len(ordered) / took:.0f}/s), p50 {half * 1000:.0f} ms, "
             f"p99 {most * 1000:.0f} ms; {dict(sorted(self.statuses.items()))}; {dict(self.verbs)}; "
-            f"{len(self.unexpected)} unexpected"
+            f"{len(self.unexpected)} unexpected; slowest on average: {', '.join(self.slowest())}"
         )
+
+    def slowest(self) -> list[str]:
+        means = {place: sum(times) / len(times) for place, times in self.by_place.items()}
+        worst = sorted(means, key=lambda place: means[place], reverse=True)[:5]
+        return [f"{place} {means[place] * 1000:.0f} ms" for place in worst]
 
 
 @dataclass
@@ -63,7 +70,9 @@ class Caller:
         except httpx.HTTPError as error:
             self.tally.unexpected.append(f"{method} {path}: {error!r}")
             return None
-        self.tally.seconds.append(time.perf_counter() - started)
+        took, place = time.perf_counter() - started, re.sub(r"\d+", "N", path.partition("?")[0])
+        self.tally.seconds.append(took)
+        self.tally.by_place.setdefault(f"{method} {place}", []).append(took)
         self.tally.statuses[answer.status_code] += 1
         self.tally.verbs[method] += 1
         if answer.status_code not in good:

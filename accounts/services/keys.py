@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import secrets
 
+from django.db import transaction
 from django.db.models import CharField, DateTimeField
 
 from accounts.models import ApiKey, User
@@ -36,15 +37,17 @@ def create_key(
     if expires_at and now and expires_at <= now:
         raise ValidationError("The key would be expired already.", fields={"expires_at": "lies in the past"})
     text = f"ub_{secrets.token_urlsafe(32)}"
-    row = ApiKey.objects.create(
-        user=user,
-        name=name.strip()[:100],
-        prefix=text[:PREFIX_LENGTH],
-        digest=digest(text),
-        is_read_only=is_read_only,
-        expires_at=expires_at,
-    )
-    audit.record("key.created", actor=actor or user, target=row, detail={"user": user.username, "prefix": row.prefix})
+    with transaction.atomic():
+        row = ApiKey.objects.create(
+            user=user,
+            name=name.strip()[:100],
+            prefix=text[:PREFIX_LENGTH],
+            digest=digest(text),
+            is_read_only=is_read_only,
+            expires_at=expires_at,
+        )
+        detail = {"user": user.username, "prefix": row.prefix}
+        audit.record("key.created", actor=actor or user, target=row, detail=detail)
     return row, text
 
 
@@ -84,7 +87,8 @@ def find_key(text: str, *, now: datetime.datetime) -> ApiKey | None:
 
 def revoke_key(*, key: ApiKey, now: datetime.datetime, actor: User | None = None) -> ApiKey:
     """From now on the key is refused; doing it again changes nothing."""
-    if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now):
-        audit.record("key.revoked", actor=actor, target=key, detail={"prefix": key.prefix})
+    with transaction.atomic():
+        if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now):
+            audit.record("key.revoked", actor=actor, target=key, detail={"prefix": key.prefix})
     key.refresh_from_db()
     return key

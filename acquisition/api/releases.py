@@ -21,8 +21,11 @@ from config.api.filter_fields import BIGGEST_ID, FlagFilter, IdFilter
 from config.api.serializers import StrictSerializer
 from config.api.viewsets import ReadOnlyViewSet
 from config.errors import UnprocessableError
-from config.http import redact
+from config.http import redact, time_limit
 from library.models import Book
+
+# Proxies and browsers give up on an answer after 30 to 60 seconds.
+SEARCH_SECONDS = 25.0
 
 
 class ReleaseFilters(django_filters.FilterSet):
@@ -92,6 +95,10 @@ def existing_book(identity: int) -> Book:
 class SearchedSerializer(serializers.Serializer[Any]):
     book_id = serializers.IntegerField()
     outcome = serializers.CharField(help_text="The result in one sentence.")
+    is_partial = serializers.BooleanField(
+        help_text="The time was up before every indexer was asked everything; a wanted book can be searched for at length "
+        "with POST /api/wanted/{id}/search/."
+    )
     errors = serializers.ListField(child=serializers.CharField(), help_text="Which indexers gave no answer, and why.")
     decisions = DecisionSerializer(many=True, help_text="Best first, with every reason.")
 
@@ -127,12 +134,15 @@ class ReleaseViewSet(ReadOnlyViewSet):
 
     @action(detail=False, methods=["post"])
     def search(self, request: Request) -> Response:
-        """Ask every indexer for one book now, and judge all that they offer; nothing is taken."""
-        found = search_book(book=self.body["book_id"], now=timezone.now(), interactive=True)
+        """Ask every indexer for one book now, and judge all that they offer; nothing is taken. It answers in about 25
+        seconds at the most, with what was found until then."""
+        with time_limit(SEARCH_SECONDS):
+            found = search_book(book=self.body["book_id"], now=timezone.now(), interactive=True)
         return Response(
             {
                 "book_id": found.book.pk,
                 "outcome": found.outcome,
+                "is_partial": found.is_partial,
                 "errors": found.errors,
                 "decisions": DecisionSerializer(found.decisions, many=True).data,
             }

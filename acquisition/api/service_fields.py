@@ -49,6 +49,13 @@ class ServiceSerializer(serializers.ModelSerializer[Any]):
         return redact(row.last_error)
 
 
+class PathMappingInput(StrictSerializer):
+    """A folder as the client sees it, and the same folder as this server sees it."""
+
+    remote = serializers.CharField(max_length=1000)
+    local = serializers.CharField(max_length=1000)
+
+
 def check_address(text: str) -> None:
     """Refuses what is no address."""
     if fault := address_fault(text):
@@ -66,13 +73,6 @@ def tested(check: Callable[[], str]) -> dict[str, Any]:
     except (ExternalAPIError, ValidationError) as error:
         found = {"is_ok": False, "message": error.message, "error_code": error.code}
     return {**found, "as_of": timezone.now()}
-
-
-class PathMappingInput(StrictSerializer):
-    """A folder as the client sees it, and the same folder as this server sees it."""
-
-    remote = serializers.CharField(max_length=1000)
-    local = serializers.CharField(max_length=1000)
 
 
 class ServiceInput(StrictSerializer):

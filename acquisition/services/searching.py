@@ -37,6 +37,7 @@ from acquisition.services.tracker import account_facts
 from acquisition.services.upgrading import held_of
 from acquisition.services.wanted_facts import known_runtimes, wanted_book
 from config.errors import ExternalAPIError
+from config.http import is_time_up
 from library.models import Book, Exclusion
 from scheduling.models import Run
 
@@ -54,7 +55,8 @@ GIVEN_UP = {
 
 @dataclass
 class SearchResult:
-    """What a search found: the decisions, best first, and what went wrong on the way, in words."""
+    """What a search found: the decisions, best first, and what went wrong on the way, in words. Partial: the caller's
+    time was up (`config.http.time_limit`) before everybody was asked everything."""
 
     book: Book
     decisions: list[Decision] = field(default_factory=list)
@@ -62,6 +64,7 @@ class SearchResult:
     errors: list[str] = field(default_factory=list)
     tier: str = ""
     asked: int = 0
+    is_partial: bool = False
     is_over: bool = True  # the whole plan is asked; false while wider queries are left
 
     @property
@@ -186,6 +189,10 @@ def _ask_all(
     )
     for indexer in indexers:
         if is_paused(indexer, now):
+            continue
+        if is_time_up():
+            result.is_partial = True
+            _add_once(result.errors, f"{indexer.name} was not asked everything: the time was up.")
             continue
         if refused := spend(indexer, now):
             _add_once(result.errors, refused)

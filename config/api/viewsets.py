@@ -169,8 +169,7 @@ def _expected(request: Request, *, has_moment: bool) -> str | None:
     if not has_moment:
         message = "This has no updated_at; send the ETag as If-Match instead."
         raise ValidationError({"updated_at": [ErrorDetail(message, code="unknown_field")]})
-    sent_moment: dict[str, Any] = request.data
-    moment = sent_moment["updated_at"]
+    moment: Any = request.data.get("updated_at")
     try:
         parsed = parse_datetime(moment) if isinstance(moment, str) else None
     except ValueError:

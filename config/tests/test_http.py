@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from config.errors import ExternalAPIError, Malformed, Rejected, Unavailable
-from config.http import Guard, Http, host_of, redact, retry_after
+from config.http import Guard, Http, host_of, is_time_up, redact, retry_after, time_limit
 from config.http_guard import is_public_address
 
 Respond = Callable[[BaseHTTPRequestHandler], None]
@@ -252,3 +252,24 @@ def test_a_name_that_leads_elsewhere_the_second_time_is_refused_before_a_byte_is
         http(site, guard=Guard()).get(f"http://localhost:{port}/x")
     assert caught.value.code == "address_refused"
     assert seen == []
+
+
+class TestTimeLimits:
+    def test_a_call_ends_with_the_time_of_its_caller(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("config.http.SHORTEST_CALL_SECONDS", 0.2)
+        is_over = threading.Event()
+
+        def hang(request: BaseHTTPRequestHandler) -> None:
+            is_over.wait(10)
+
+        site.pages["/slow"] = hang
+        with time_limit(0.1), pytest.raises(Unavailable, match="in time"):
+            http(site).get("/slow")
+        is_over.set()
+
+    def test_outside_of_it_nothing_changes(self, site: Site) -> None:
+        with time_limit(0):
+            assert is_time_up()
+        assert not is_time_up()
+        site.pages["/"] = reply(b"here")
+        assert http(site).get("/").text == "here"
