@@ -5,11 +5,14 @@ answer; the newest value must be kept before the next call, or the session is lo
 the cookie goes nowhere else.
 """
 
+import fcntl
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from acquisition.clients.web import ANY_STATUS, failure, for_people, is_web_page
@@ -47,15 +50,19 @@ def cleaned_cookie(pasted: str) -> str:
 
 @dataclass
 class MamSession:
-    """Calls with the member's cookie, one at a time and `pause_seconds` apart within this process.
+    """Calls with the member's cookie, one at a time and `pause_seconds` apart: within this process, and with `lock_path`
+    (a file of its own) among all processes of this machine.
 
-    `on_cookie` is called with a new value before anything else happens with the answer that brought it.
+    `on_cookie` is called with a new value before anything else happens with the answer that brought it; `newest_cookie`
+    is asked before each call, since another worker may have been given a new value meanwhile.
     """
 
     service: str
     base_url: str
     cookie: str = field(repr=False)
     on_cookie: Callable[[str], None] | None = field(default=None, repr=False)
+    newest_cookie: Callable[[], str] | None = field(default=None, repr=False)
+    lock_path: Path | None = None
     guard: Guard | None = field(default=None, repr=False)
     pause_seconds: float = 2.0
     sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
@@ -82,8 +89,9 @@ class MamSession:
 
     def call(self, method: str, path: str, *, max_bytes: int = 8 * MEGABYTE, **options: Any) -> Answer:
         """A checked answer; every refusal is raised in words."""
-        with _gates.setdefault(self.base_url, threading.Lock()):
+        with self._alone():
             self._keep_pace()
+            self._take_newest()
             # The jar is emptied, since it would send older values beside ours.
             self.http.session.cookies.clear()
             try:
@@ -99,13 +107,38 @@ class MamSession:
             finally:
                 # Even an answer that broke off may have replaced the cookie.
                 self._keep_cookie()
-                _last_calls[self.base_url] = self.clock()
+                self._note_call()
         if error := self._refusal(answer):
             raise error
         return answer
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else calls meanwhile: the cookie that an answer brings must be kept before the next call."""
+        with _gates.setdefault(self.base_url, threading.Lock()):
+            if self.lock_path is None:
+                yield
+                return
+            self.lock_path.parent.mkdir(parents=True, exist_ok=True)
+            with self.lock_path.open("a") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                yield
+
+    def _note_call(self) -> None:
+        _last_calls[self.base_url] = self.clock()
+        if self.lock_path is not None:
+            self.lock_path.write_text("called")
+
+    def _take_newest(self) -> None:
+        newest = cleaned_cookie(self.newest_cookie()) if self.newest_cookie else ""
+        if COOKIE.fullmatch(newest):
+            self.cookie = newest
+
     def _keep_pace(self) -> None:
         wait = _last_calls.get(self.base_url, -1e9) + self.pause_seconds - self.clock()
+        if self.lock_path is not None and self.lock_path.stat().st_size:
+            # Another process may have called last; the file tells when.
+            wait = max(wait, self.lock_path.stat().st_mtime + self.pause_seconds - time.time())
         if wait > 0:
             self.sleep(min(wait, self.pause_seconds))
 

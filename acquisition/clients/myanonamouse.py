@@ -8,6 +8,7 @@ import datetime
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from acquisition.clients.mam_items import number, read_release, size, text, whole
@@ -48,7 +49,8 @@ class MyAnonamouseClient:
     """MyAnonamouse (IndexerClient), with the member's session cookie.
 
     `on_cookie` must store the new value of the cookie whenever it is called; the old one may stop working at once. Let
-    only one process at a time call. `member_class` (from `account`) decides what is free for VIPs.
+    only one process at a time call, or
+    give `lock_path` and `newest_cookie` (see MamSession). `member_class` (from `account`) decides what is free for VIPs.
     """
 
     cookie: str = field(repr=False)
@@ -58,6 +60,8 @@ class MyAnonamouseClient:
     guard: Guard | None = field(default=None, repr=False)
     member_class: str = ""
     pause_seconds: float = 2.0
+    newest_cookie: Callable[[], str] | None = field(default=None, repr=False)
+    lock_path: Path | None = None
     may_page: Callable[[], bool] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -67,6 +71,8 @@ class MyAnonamouseClient:
             self.base_url,
             self.cookie,
             self.on_cookie,
+            self.newest_cookie,
+            self.lock_path,
             trusting(self.guard, self.base_url),
             self.pause_seconds,
         )

@@ -84,6 +84,8 @@ def _myanonamouse(settings: Settings, guard: Guard) -> IndexerClient:
     return MyAnonamouseClient(
         cookie=str(needed(settings, "cookie", "The session cookie (mam_id)")),
         on_cookie=settings.get("on_cookie"),
+        newest_cookie=settings.get("newest_cookie"),
+        lock_path=settings.get("lock_path"),
         name=str(settings.get("name") or "MyAnonamouse"),
         base_url=str(settings.get("url") or MAM_URL),
         guard=guard,

@@ -9,8 +9,9 @@ from django.db import transaction
 
 from accounts.models import User
 from accounts.services.audit import record
-from acquisition.models import ClientKind, DownloadClient, Indexer, IndexerKind
+from acquisition.models import ClientKind, DownloadClient, Indexer, IndexerKind, Prowlarr
 from acquisition.services.configuring import address_fault, save_service
+from acquisition.services.prowlarr import save_prowlarr
 from config.errors import ConflictError, UnabridgedError, ValidationError
 from config.http import redact
 from library.clients.providers import KNOWN_PROVIDERS
@@ -18,9 +19,9 @@ from library.models import Audiobookshelf, ProviderState
 from library.services.providers import DEFAULTS, ensure_providers, open_provider
 from library.services.readers import open_audiobookshelf
 
-Row = Audiobookshelf | Indexer | DownloadClient | ProviderState
+Row = Audiobookshelf | Indexer | DownloadClient | Prowlarr | ProviderState
 MASK = "***"
-LIBRARY = "audiobookshelf"
+LIBRARY, PROWLARR = "audiobookshelf", "prowlarr"
 PROVIDERS = tuple(name for name, *_ in DEFAULTS)
 
 
@@ -96,6 +97,7 @@ INDEXER_FIELDS = {
     "daily_budget": Field(_number(1, 100_000, none=True)),
     "minimum_seeders": Field(_number(0, 1000)),
 }
+PROWLARR_FIELDS = {**COMMON, "api_key": Field(_text(200), is_secret=True)}
 CLIENT_FIELDS = {
     **COMMON,
     **SEEDING,
@@ -120,14 +122,16 @@ def kinds() -> dict[str, str]:
     """{kind: category} of everything that can be set up."""
     return {
         LIBRARY: "library",
+        PROWLARR: "indexer",
         **dict.fromkeys(IndexerKind.values, "indexer"),
         **dict.fromkeys(ClientKind.values, "download_client"),
     }
 
 
 def find_row(name: str) -> Row | None:
-    """The service of that name: a library server, an indexer, a client or a catalogue, in this order."""
-    for model in (Audiobookshelf, Indexer, DownloadClient):
+    """The service of that name: a library server, an indexer, a client, a Prowlarr server or a catalogue, in this
+    order."""
+    for model in (Audiobookshelf, Indexer, DownloadClient, Prowlarr):
         row: Row | None = model._default_manager.filter(name=name).first()
         if row is not None:
             return row
@@ -144,6 +148,8 @@ def row_kind(row: Row) -> tuple[str, str]:
         return row.kind, "indexer"
     if isinstance(row, DownloadClient):
         return row.kind, "download_client"
+    if isinstance(row, Prowlarr):
+        return PROWLARR, "indexer"
     return row.name, "catalogue"
 
 
@@ -158,6 +164,8 @@ def fields_of(row: Row) -> Mapping[str, Field]:
         return LIBRARY_FIELDS
     if isinstance(row, Indexer):
         return INDEXER_FIELDS
+    if isinstance(row, Prowlarr):
+        return PROWLARR_FIELDS
     return CLIENT_FIELDS if isinstance(row, DownloadClient) else PROVIDER_FIELDS
 
 
@@ -175,9 +183,12 @@ def create_or_change_integration(name: str, values: Mapping[str, Any], *, user: 
     elif kind is not None and kind != row_kind(row)[0]:
         raise ConflictError(f"{name} is a service of the kind {row_kind(row)[0]}; choose another name for the new one.")
     columns = _columns(row, given)
-    if isinstance(row, Indexer | DownloadClient):
+    if isinstance(row, Indexer | DownloadClient | Prowlarr):
         old = {column: getattr(row, column) for column in columns}
-        save_service(row, values=columns, user=user)
+        if isinstance(row, Prowlarr):
+            save_prowlarr(row=row, values=columns, user=user)
+        else:
+            save_service(row, values=columns, user=user)
         return row, [column for column in columns if getattr(row, column) != old[column]]
     return row, _save_other(row, columns, user)
 
@@ -212,6 +223,8 @@ def _new_row(name: str, kind: Any) -> Row:
         raise ValidationError("The name is not right.", fields={"name": "must be a text of 1 to 100"})
     if name in PROVIDERS or (name in KNOWN_PROVIDERS and name != LIBRARY):
         raise ConflictError(f"{name} is the name of a catalogue; choose another one.")
+    if kind == PROWLARR:
+        return Prowlarr(name=name)
     if known[kind] == "library":
         return Audiobookshelf(name=name)
     return Indexer(name=name, kind=kind) if known[kind] == "indexer" else DownloadClient(name=name, kind=kind)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from acquisition.models import DownloadClient, Indexer
+from acquisition.models import DownloadClient, Indexer, Prowlarr
 from acquisition.services.integration_fields import Row, find_row, row_address, row_kind
 from acquisition.services.probes import (
     Probe,
@@ -13,6 +13,7 @@ from acquisition.services.probes import (
     probe_client,
     probe_indexer,
     probe_provider,
+    probe_prowlarr,
 )
 from config.errors import NotFoundError
 from library.models import Audiobookshelf, ProviderState
@@ -52,6 +53,7 @@ def list_integrations(*, now: datetime.datetime, all_providers: bool = False) ->
     rows: list[Row] = [
         *Audiobookshelf.objects.all(),
         *Indexer.objects.all(),
+        *Prowlarr.objects.all(),
         *DownloadClient.objects.all(),
         *providers,
     ]
@@ -106,6 +108,8 @@ def test_integration(name: str, *, now: datetime.datetime) -> Probe:
     row = find_row(name)
     if isinstance(row, Indexer):
         return probe_indexer(row, now=now, search=True)
+    if isinstance(row, Prowlarr):
+        return probe_prowlarr(row, now=now)
     if isinstance(row, DownloadClient):
         return probe_client(row, now=now)
     if isinstance(row, Audiobookshelf):

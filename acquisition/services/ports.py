@@ -44,9 +44,15 @@ def open_indexer(indexer: Indexer) -> IndexerClient:
         values["librivox_url"] = indexer.settings.get("librivox_url") or indexer.url or settings.LIBRIVOX_URL
     if indexer.kind == IndexerKind.MYANONAMOUSE:
         # The tracker replaces the cookie at any answer and forgets the old one: the row in memory may be out of date.
-        values["cookie"] = Indexer.objects.filter(pk=indexer.pk).values_list("api_key", flat=True).first() or ""
+        values["cookie"] = _cookie_of(indexer)
+        values["newest_cookie"] = lambda: _cookie_of(indexer)
+        values["lock_path"] = settings.DATA_DIR / "locks" / f"session-{indexer.pk}"
         values["on_cookie"] = lambda value: Indexer.objects.filter(pk=indexer.pk).update(api_key=value)
     return _built(indexer.name, lambda: build_indexer(REGISTERED.get(indexer.kind, indexer.kind), values))
+
+
+def _cookie_of(indexer: Indexer) -> str:
+    return Indexer.objects.filter(pk=indexer.pk).values_list("api_key", flat=True).first() or ""
 
 
 def keep_capabilities(indexer: Indexer, facts: IndexerCapabilities, *, now: datetime.datetime) -> None:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from acquisition.domain.facts import ClientHealth, SearchQuery
-from acquisition.models import DownloadClient, Indexer, IndexerKind
+from acquisition.models import DownloadClient, Indexer, IndexerKind, Prowlarr
 from acquisition.services.budgets import spend_query
 from acquisition.services.ports import ask, open_client, open_indexer
+from acquisition.services.prowlarr import check_prowlarr
 from config.errors import ExternalAPIError, UnabridgedError
 from library.domain.facts import BookQuery
 from library.models import Audiobookshelf, ProviderState
@@ -123,6 +124,16 @@ def probe_indexer(row: Indexer, *, now: datetime.datetime, search: bool = False)
         return _remember(row.name, trial.bad(error))
     Indexer.objects.filter(pk=row.pk).update(version=caps.server[:60], last_error="")
     return _remember(row.name, trial.good(version=caps.server))
+
+
+def probe_prowlarr(row: Prowlarr, *, now: datetime.datetime) -> Probe:
+    trial = _Trial(now)
+    try:
+        trial.run("connection", lambda: check_prowlarr(row, now=now), str)
+    except UnabridgedError as error:
+        return _remember(row.name, trial.bad(error))
+    row.refresh_from_db()
+    return _remember(row.name, trial.good(version=row.version))
 
 
 def probe_provider(row: ProviderState, *, now: datetime.datetime) -> Probe:

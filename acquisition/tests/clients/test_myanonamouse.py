@@ -2,6 +2,8 @@
 
 import datetime
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -262,3 +264,30 @@ def test_a_redirect_is_not_followed(server: FakeMam) -> None:
         client(server).check()
     assert caught.value.code == "credentials_refused"
     assert len(server.seen) == 1
+
+
+def test_workers_with_one_session_take_turns_and_use_the_newest_cookie(server: FakeMam, tmp_path: Path) -> None:
+    """The tracker forgets the old value with each answer: a worker that would use it lost the session for all."""
+    server.rotate, kept = True, [COOKIE]
+
+    def search() -> int:
+        worker = client(
+            server, cookie=COOKIE, on_cookie=kept.append, newest_cookie=lambda: kept[-1], lock_path=tmp_path / "l" / "s"
+        )
+        return len(worker.search(SearchQuery(text="emma")))
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: search(), range(8)))
+    assert found == [1] * 8
+    assert kept[-1] == server.cookie
+
+
+def test_another_process_that_called_just_now_is_waited_for(server: FakeMam, tmp_path: Path) -> None:
+    waits: list[float] = []
+    path = tmp_path / "session"
+    path.write_text("called")
+    worker = client(server, lock_path=path, pause_seconds=5.0)
+    worker.session.sleep = waits.append
+    worker.search(SearchQuery(text="emma"))
+    assert len(waits) == 1
+    assert 4 < waits[0] <= 5

@@ -169,6 +169,16 @@ class TestApi:
         assert viewer.get(place).json()["indexer_count"] == 1
         assert viewer.post(f"{place}sync/", {}, format="json").status_code == 403
 
+    def test_it_is_among_the_integrations(self, admin: Any, server: Server) -> None:
+        sent = {"kind": "prowlarr", "url": f"{server.url}/base", "api_key": FakeProwlarr.KEY}
+        made = admin.put("/api/system/integrations/mine/", sent, format="json")
+        assert made.status_code in (200, 201), made.content
+        tested = admin.post("/api/system/integrations/mine/test/", {}, format="json").json()
+        assert tested["version"] == "2.3.0", tested
+        listed = admin.get("/api/system/integrations/")
+        assert "mine" in listed.content.decode()
+        assert FakeProwlarr.KEY not in f"{made.content!r}{listed.content!r}"
+
     def test_removing_it_keeps_its_indexers_switched_off(self, admin: Any, server: Server, row: Prowlarr) -> None:
         sync_prowlarr(row, now=NOW)
         assert admin.delete(f"/api/prowlarr/{row.pk}/").status_code in (200, 204)
