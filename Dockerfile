@@ -7,6 +7,8 @@ RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --requirement r
 FROM python:3.11-slim
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     UNABRIDGED_DATA_DIR=/data UNABRIDGED_HOST=0.0.0.0
+# unar unpacks compressed rar archives; what is only stored in one, zip and 7z need no program.
+RUN apt-get update && apt-get install --yes --no-install-recommends unar && rm -rf /var/lib/apt/lists/*
 RUN useradd --uid 1000 --create-home unabridged && mkdir /data && chown unabridged /data
 WORKDIR /app
 COPY --from=build /venv /venv

@@ -4,20 +4,61 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.forms import AdminPasswordChangeForm
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts.models import ApiKey, AuditEntry, LoginFailure, Role, User
+from accounts.services import audit
 from accounts.services.keys import create_key, revoke_key
-from accounts.services.users import apply_role
+from accounts.services.lockout import AccountLockedError
+from accounts.services.users import (
+    apply_role,
+    delete_user,
+    is_current_password,
+    note_change,
+    note_new_password,
+    refuse_last_admin,
+)
+from config import request_ids
 from config.admin_base import ADMIN, RecordAdmin, button, count_of, who
 from config.admin_display import pill
 from config.admin_site import PEOPLE, site
+from config.errors import ConflictError
+
+CHANGEABLE = ("username", "email", "role", "is_active")
+sensitive_post_parameters_m = method_decorator(sensitive_post_parameters())
+
+
+class OwnPasswordForm(AdminPasswordChangeForm):
+    """One's own password: guessing the old one counts as at the login, and every token of before is void."""
+
+    def clean_old_password(self) -> str:
+        text, address = self.cleaned_data["old_password"], request_ids.address.get()
+        try:
+            is_right = is_current_password(user=self.user, text=text, address=address, now=timezone.now())
+        except AccountLockedError as error:
+            raise ValidationError(error.message) from error
+        if not is_right:
+            raise ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
+        return str(text)
+
+    @transaction.atomic
+    def save(self, commit: bool = True) -> User:
+        user = super().save(commit)
+        note_new_password(user=user, actor=user, now=timezone.now())
+        return user
+
+
+site.password_change_form = OwnPasswordForm
 
 
 def _is_last_admin(user: User) -> bool:
@@ -35,8 +76,12 @@ class UserForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or self.cleaned_data
         stays = values.get("role") == Role.ADMIN and values.get("is_active")
-        if not stays and _is_last_admin(self.instance):
-            raise ValidationError("This is the only active admin. Make another user an admin first.")
+        if not stays and self.instance.pk:
+            try:
+                # The whole page is one transaction, so that the lock holds until the change is written.
+                refuse_last_admin(self.instance)
+            except ConflictError as error:
+                raise ValidationError(error.message) from error
         return values
 
 
@@ -86,15 +131,35 @@ class UserAdmin(RecordAdmin, DjangoUserAdmin):
         return getattr(user, "keys", 0)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        before = User.objects.filter(pk=obj.pk).values(*CHANGEABLE).first()
         apply_role(obj, obj.role)
         super().save_model(request, obj, form, change)
+        if before:
+            note_change(user=obj, before=before, actor=who(request), now=timezone.now())
+        else:
+            audit.record("user.created", actor=who(request), target=obj, detail={"role": obj.role})
+
+    @sensitive_post_parameters_m
+    @transaction.atomic
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
+        before = User.objects.filter(pk=id).values_list("password", flat=True).first()
+        answer = super().user_change_password(request, id, form_url)
+        user = User.objects.filter(pk=id).first()
+        if user and before is not None and user.password != before:
+            note_new_password(user=user, actor=who(request), now=timezone.now())
+        return answer
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        delete_user(user=obj, actor=who(request))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_delete_permission(request, obj) and not (obj and _is_last_admin(obj))
+        is_kept = bool(obj) and (obj.pk == who(request).pk or _is_last_admin(obj))
+        return super().has_delete_permission(request, obj) and not is_kept
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """Whoever signs in now stays, so that there is always an admin."""
-        queryset.exclude(pk=who(request).pk).delete()
+        for user in queryset.exclude(pk=who(request).pk):
+            delete_user(user=user, actor=who(request))
 
 
 @admin.register(ApiKey, site=site)
@@ -127,7 +192,13 @@ class ApiKeyAdmin(RecordAdmin):
         if change:
             super().save_model(request, obj, form, change)
             return
-        row, text = create_key(user=obj.user, name=obj.name, is_read_only=obj.is_read_only, expires_at=obj.expires_at)
+        row, text = create_key(
+            user=obj.user,
+            name=obj.name,
+            is_read_only=obj.is_read_only,
+            expires_at=obj.expires_at,
+            actor=who(request),
+        )
         obj.__dict__.update(row.__dict__)
         obj.text_once = text
 
@@ -139,7 +210,7 @@ class ApiKeyAdmin(RecordAdmin):
     @button("Revoke", role=ADMIN, tone="danger", when=lambda key: key.revoked_at is None)
     def revoke(self, request: HttpRequest, rows: list[ApiKey]) -> str:
         for key in rows:
-            revoke_key(key=key, now=timezone.now())
+            revoke_key(key=key, now=timezone.now(), actor=who(request))
         return f"{count_of(len(rows), 'key')} revoked. Whoever uses one is refused from now on."
 
 

@@ -6,28 +6,37 @@ from typing import Any
 
 from django.utils import timezone
 
-from acquisition.services.acquiring import search_wanted
 from acquisition.services.backups import create_backup
 from acquisition.services.facts_to_tell import collect_facts
 from acquisition.services.feeds import sync_feeds
 from acquisition.services.gap_acquiring import acquire_gaps
 from acquisition.services.health import run_health_check
 from acquisition.services.housekeeping import keep_house
-from acquisition.services.importing import confirm_imports, import_download
+from acquisition.services.importing import import_download
 from acquisition.services.monitoring import monitor_downloads, remove_seeded, sweep_retries, transfer
 from acquisition.services.notifications import deliver_notifications
+from acquisition.services.prowlarr import sync_due
+from acquisition.services.renaming import finish_renames, rename_library, undo_renames
+from acquisition.services.ripening import take_ripe
+from acquisition.services.settling import confirm_imports
 from acquisition.services.tracker import check_events, read_account
+from acquisition.services.wanted import search_wanted
 from scheduling.services.context import RunContext
 from scheduling.services.registry import job
 
 
 @job("download_monitor")
 def download_monitor(run: RunContext) -> Mapping[str, Any]:
-    """A look at all downloads; or, with a parameter, the transfer or the import of one."""
+    """A look at all downloads; or, with a parameter, the transfer or the import of one, or a renaming of the shelf."""
     if "transfer" in run.params:
         return transfer(download_id=run.params["transfer"], run=run)
     if "import" in run.params:
         return import_download(download_id=run.params["import"], run=run)
+    if "rename" in run.params:
+        return rename_library(root_id=run.params["rename"], copy_ids=run.params.get("copies"), run=run)
+    if "undo_renames" in run.params:
+        return undo_renames(run_id=run.params["undo_renames"], run=run)
+    finish_renames()
     result = monitor_downloads(run=run)
     removed = remove_seeded(now=timezone.now())
     confirm_imports(now=timezone.now())
@@ -61,7 +70,13 @@ def tell_people(run: RunContext) -> None:
 
 @job("feed_sync")
 def feed_sync(run: RunContext) -> Mapping[str, Any]:
-    return sync_feeds(run=run, now=timezone.now())
+    now = timezone.now()
+    for words in sync_due(now=now):
+        run.warn(words)
+    result = sync_feeds(run=run, now=now)
+    ripe = take_ripe(now=now)
+    words = f" {ripe} that had waited for a better one." if ripe else ""
+    return {**result, "message": f"{result['message']}{words}", "ripe": ripe}
 
 
 @job("health_check")

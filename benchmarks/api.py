@@ -5,7 +5,8 @@
 The floor is a bare WSGI application on the same server that runs one SQL statement for the same rows and writes them
 with orjson: no framework, no accounts, no limits. Both are served by granian with two processes; each figure is the
 median time of one connection, and the requests a second of eight. Without --database a database is made on the
-PostgreSQL of 127.0.0.1, and dropped at the end; `sqlite` uses a file.
+PostgreSQL of 127.0.0.1, and dropped at the end, and requests are counted in the Redis there; `sqlite` uses a file, and
+counts in files.
 """
 
 import argparse
@@ -135,7 +136,7 @@ def floor_statements() -> dict[str, tuple[str, list[Any]]]:
     whole, _ = text(with_nested(Book.objects.all()).order_by().values(*COLUMNS, *TEXTS))
     return {
         "list": text(with_nested(newest).values(*COLUMNS, *TEXTS)[:100]),
-        "detail": text(with_details(Book.objects.filter(pk=777)).order_by().values()),
+        "detail": text(with_details(Book.objects.filter(pk=777))),
         "incomplete series": text(
             series.order_by("completion_percentage", "id").values(*SERIES_COLUMNS, "author_json")[:100]
         ),
@@ -238,7 +239,7 @@ def run(arguments: argparse.Namespace, database: str, folder: Path) -> None:
         **{f"UNABRIDGED_RATE_{tier}": "100000000/minute" for tier in ("AUTHENTICATED", "SEARCH", "METADATA", "PUBLIC")},
     }
     if database:
-        environment["DATABASE_URL"] = database
+        environment |= {"DATABASE_URL": database, "REDIS_URL": arguments.redis}
     os.environ.update(environment)
     sys.path.insert(0, str(ROOT))
     print(f"making {arguments.books:,} books")
@@ -271,6 +272,7 @@ def main() -> None:
     parser.add_argument("--series", type=int, default=12_000)
     parser.add_argument("--authors", type=int, default=20_000)
     parser.add_argument("--database", default="", help="A URL of an empty database, or `sqlite`.")
+    parser.add_argument("--redis", default="redis://127.0.0.1:6379/15")
     parser.add_argument("--seconds", type=float, default=3)
     arguments = parser.parse_args()
     if not SYNTHETIC.exists():

@@ -114,7 +114,7 @@ class CheckSerializer(serializers.Serializer[Any]):
     latency_ms = serializers.FloatField(allow_null=True)
 
 
-class ChecksSerializer(HealthSerializer):
+class CheckedHealthSerializer(HealthSerializer):
     checks = serializers.DictField(child=CheckSerializer())
 
 
@@ -160,6 +160,6 @@ class DeepView(HealthView):
 
     authentication_classes = PlainView.authentication_classes
     access = {"get": "viewer"}
-    serializer_class = ChecksSerializer
+    serializer_class = CheckedHealthSerializer
     shows_checks = True
     checks = staticmethod(deep_checks)

@@ -3,18 +3,14 @@
 Every call has a connect timeout, a read timeout and a deadline for the whole answer (so that a slow drip cannot hold a
 worker), a bound on the size of the answer, and errors in our own words without secrets. Redirects are followed by
 hand, a few at the most, and each address on the way is checked by the guard.
-
-The guard: a URL that an outside service hands us (an indexer's download link, a redirect) must not reach loopback,
-link-local or private addresses unless its host is one that the administrator configured.
 """
 
-import ipaddress
 import json
 import re
-import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 from urllib.parse import urljoin, urlsplit, urlunsplit
@@ -24,6 +20,9 @@ from urllib3.exceptions import DecodeError, ProtocolError, ReadTimeoutError
 from urllib3.exceptions import HTTPError as TransportError
 
 from config.errors import ExternalAPIError, Malformed, Rejected, Unavailable
+from config.http_guard import AddressRefused, GuardedAdapter
+from config.http_guard import Guard as Guard
+from config.http_guard import host_of as host_of
 
 MEGABYTE = 1024 * 1024
 BAD_URL = (
@@ -44,66 +43,36 @@ SECRET_PARAMETER = re.compile(r"(?i)\b(api_?key|passkey|token|password|mam_id|ja
 USER_AGENT = "Unabridged/0.1 (self-hosted audiobook library)"
 
 
+# When the caller of all this must have its answer, on the monotonic clock; None: no such moment.
+_ends_at: ContextVar[float | None] = ContextVar("ends_at", default=None)
+SHORTEST_CALL_SECONDS = 2.0
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Within this block, calls to outside services end in about so many seconds altogether, whatever their own limits:
+    for a person who waits. Code that makes several calls asks `is_time_up` before each."""
+    token = _ends_at.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _ends_at.reset(token)
+
+
+def is_time_up() -> bool:
+    ends_at = _ends_at.get()
+    return ends_at is not None and time.monotonic() >= ends_at
+
+
+def _within_limit(seconds: float) -> float:
+    ends_at = _ends_at.get()
+    return seconds if ends_at is None else min(seconds, max(SHORTEST_CALL_SECONDS, ends_at - time.monotonic()))
+
+
 def redact(text: str) -> str:
     """The text without the values of parameters that are commonly secret, and without user:password in URLs."""
     text = re.sub(r"(?i)(https?://)[^/\s@]+@", r"\1***@", text)
     return SECRET_PARAMETER.sub(lambda m: f"{m.group(1)}=***", text)
-
-
-def is_public_address(address: str) -> bool:
-    """Whether an IP address may be reached on the word of an outside service."""
-    ip = ipaddress.ip_address(address.split("%")[0])
-    mapped = getattr(ip, "ipv4_mapped", None)
-    return (mapped or ip).is_global and not ip.is_multicast
-
-
-def host_of(url: str) -> str:
-    """`host:port` of a URL in lower case, with the port that the scheme implies."""
-    parts = urlsplit(url)
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
-    return f"{(parts.hostname or '').lower()}:{port}"
-
-
-@dataclass(frozen=True)
-class Guard:
-    """Which addresses may be reached: public ones, and those of `trusted` hosts (`host:port`)."""
-
-    trusted: frozenset[str] = frozenset()
-    resolve: Callable[[str, int], Iterable[str]] | None = None
-
-    def check(self, url: str, *, service: str) -> None:
-        """Raise Rejected when the URL must not be called."""
-        try:
-            parts = urlsplit(url)
-            host = host_of(url)
-        except ValueError as error:
-            raise Rejected(f"{service} gave an address that is not a URL.", service=service, code="bad_url") from error
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise Rejected(
-                f"{service} gave an address that is not HTTP ({parts.scheme or 'no scheme'}); it is not followed.",
-                service=service,
-                code="address_refused",
-            )
-        if host in self.trusted:
-            return
-        for address in self._addresses(parts.hostname, parts.port or 443, service):
-            if not is_public_address(address):
-                raise Rejected(
-                    f"{service} gave an address inside your network ({parts.hostname}), where it has no business; it "
-                    "is not followed. If that server is yours, add it to the allowed hosts (UNABRIDGED_TRUSTED_HOSTS).",
-                    service=service,
-                    code="address_refused",
-                )
-
-    def _addresses(self, host: str, port: int, service: str) -> Iterable[str]:
-        if self.resolve:
-            return self.resolve(host, port)
-        try:
-            return {str(row[4][0]) for row in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
-        except OSError as error:
-            raise Unavailable(
-                f"{service}: the host {host} is not known. Check the address.", service=service
-            ) from error
 
 
 @dataclass(frozen=True)
@@ -159,6 +128,10 @@ class Http:
     def __post_init__(self) -> None:
         self.session.headers.update({"User-Agent": USER_AGENT, **self.headers})
         self.session.trust_env = False
+        if self.guard:
+            adapter = GuardedAdapter(self.guard, own=host_of(self.base_url) if self.base_url else "")
+            self.session.mount("http://", adapter)
+            self.session.mount("https://", adapter)
 
     def close(self) -> None:
         self.session.close()
@@ -222,7 +195,8 @@ class Http:
             response.close()
 
     def _send(self, method: str, url: str, started: float, *, follow: bool, **options: Any) -> requests.Response:
-        options.setdefault("timeout", self.timeout)
+        connect, read = options.pop("timeout", None) or self.timeout
+        options["timeout"] = (_within_limit(connect), _within_limit(read))
         for _ in range(self.max_redirects + 1):
             if self.guard and host_of(url) != host_of(self.base_url):
                 self.guard.check(url, service=self.service)
@@ -243,11 +217,12 @@ class Http:
         raise Malformed(f"{self.service} redirects in a circle.", service=self.service)
 
     def _pieces(self, response: requests.Response, started: float, *, deadline: bool = True) -> Iterator[bytes]:
+        most = _within_limit(self.deadline_seconds)
         with self._transport(response.url):
             while piece := response.raw.read1(64 * 1024, decode_content=True):
-                if deadline and self.clock() - started > self.deadline_seconds:
+                if deadline and self.clock() - started > most:
                     raise Unavailable(
-                        f"{self.service} took more than {self.deadline_seconds:.0f} s for one answer.",
+                        f"{self.service} took more than {most:.0f} s for one answer.",
                         service=self.service,
                     )
                 yield piece
@@ -259,6 +234,13 @@ class Http:
         where = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], "", "", ""))
         try:
             yield
+        except AddressRefused as error:
+            raise Rejected(
+                f"{self.service} gave an address that turned out to be inside your network ({parts.hostname}); it is not "
+                "followed. If that server is yours, add it to the allowed hosts (UNABRIDGED_TRUSTED_HOSTS).",
+                service=self.service,
+                code="address_refused",
+            ) from error
         except requests.exceptions.SSLError as error:
             raise Unavailable(
                 f"{self.service} at {where}: its certificate cannot be verified.", service=self.service, permanent=True

@@ -18,6 +18,7 @@ from config.metrics import count_answer
 logger = logging.getLogger("unabridged.requests")
 Next = Callable[[HttpRequest], HttpResponseBase]
 MACHINE_PATHS = ("/api/", "/health", "/metrics")
+NO_NUL = "Null characters are not allowed."
 DEFAULTS = {
     400: ("malformed_request", "The request is malformed."),
     403: ("forbidden", "You may not do this."),
@@ -92,7 +93,7 @@ class ErrorShape:
     @staticmethod
     def _refused(request: HttpRequest) -> Problem | None:
         if "\x00" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
-            return Problem(400, "malformed_request", "Null characters are not allowed.")
+            return Problem(400, "malformed_request", NO_NUL, _with_nul(request))
         if not is_for_machines(request):
             return None
         most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
@@ -166,6 +167,13 @@ def _allow(response: Any, origin: str) -> None:
             "ETag, Location, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-ID"
         )
         response["Access-Control-Max-Age"] = "600"
+
+
+def _with_nul(request: HttpRequest) -> dict[str, Any]:
+    """The query parameters that hold a null character, by name."""
+    wrong = [name for name, values in request.GET.lists() if any("\x00" in value for value in values)]
+    code = "null_characters_not_allowed"
+    return {"fields": {name[:60]: [{"code": code, "message": NO_NUL}] for name in wrong}} if wrong else {}
 
 
 def _take_chunks(request: HttpRequest, most: int) -> int:

@@ -254,6 +254,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "DownloadStatusEnum": "acquisition.models.download.STATE_CHOICES",
         "ImportStatusEnum": "acquisition.models.ImportStatus",
+        "RenameStatusEnum": "acquisition.models.RenameStatus",
         "IndexerKindEnum": "acquisition.models.IndexerKind",
         "ClientKindEnum": "acquisition.models.ClientKind",
         "RunStatusEnum": "scheduling.models.RunStatus",
@@ -287,6 +288,11 @@ if DATABASE_URL:
         ) from error
 else:
     DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(DATA_DIR / "unabridged.sqlite3")}}
+if DATABASES["default"]["ENGINE"].endswith("postgresql"):
+    DATABASES["default"]["ENGINE"] = "config.postgresql"
+    # Only cursors that ask for it (config.prepared) have their statements kept planned by the server.
+    PREPARED_STATEMENTS = env.boolean("UNABRIDGED_PREPARED_STATEMENTS", True)
+    DATABASES["default"].setdefault("OPTIONS", {})["prepare_threshold"] = 5 if PREPARED_STATEMENTS else None
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # WAL lets readers go on beside one writer; immediate transactions take the write lock at their start, so that two
     # writers wait for each other (busy timeout) instead of failing with "database is locked" in the middle.
@@ -312,7 +318,7 @@ if REDIS_URL:
 else:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 CACHES["limits"] = (
-    {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    {"BACKEND": "config.caches.CountingRedisCache", "LOCATION": REDIS_URL}
     if REDIS_URL
     else {
         # One process counts in its memory; several count together in files.

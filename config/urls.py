@@ -20,7 +20,10 @@ from acquisition.api.imports import ImportViewSet
 from acquisition.api.indexers import IndexerViewSet
 from acquisition.api.integrations import IntegrationsViewSet
 from acquisition.api.notifications import NotificationsViewSet
+from acquisition.api.prowlarr import ProwlarrViewSet
+from acquisition.api.release_profiles import ReleaseProfileViewSet
 from acquisition.api.releases import ReleaseViewSet
+from acquisition.api.renames import RenameViewSet
 from acquisition.api.settings import SettingsViewSet
 from acquisition.api.system import FiguresViewSet, WorkViewSet
 from acquisition.api.tracker import TrackerViewSet
@@ -69,10 +72,13 @@ ACQUISITION = [
     ("wanted", WantedViewSet),
     ("releases", ReleaseViewSet),
     ("decisions", DecisionViewSet),
+    ("release-profiles", ReleaseProfileViewSet),
     ("blocklist", BlocklistViewSet),
     ("indexers", IndexerViewSet),
+    ("prowlarr", ProwlarrViewSet),
     ("download-clients", DownloadClientViewSet),
     ("imports", ImportViewSet),
+    ("renames", RenameViewSet),
     ("events", EventsViewSet),
     ("system", FiguresViewSet),
     ("system", SettingsViewSet),

@@ -135,11 +135,11 @@ class Product:
     def configure(self, code: str) -> str:
         return self.manage("shell", "-v0", "-c", code)
 
-    def start(self) -> None:
+    def start(self, *options: str) -> None:
         """`manage.py serve`, in a process group of its own."""
         with (self.folder / "serve.log").open("ab") as log:
             self.server = subprocess.Popen(
-                [sys.executable, "manage.py", "serve"],
+                [sys.executable, "manage.py", "serve", *options],
                 cwd=ROOT, env=self.environment, stdout=log, stderr=log, start_new_session=True,
                 preexec_fn=die_with_parent,
             )  # fmt: skip

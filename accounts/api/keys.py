@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from accounts.api.base import AccountsView
 from accounts.models import ApiKey, Role, User
 from accounts.services.keys import create_key, revoke_key
+from config.api.filter_fields import FlagFilter
 from config.api.serializers import StrictSerializer
 from config.api.viewsets import CreateMixin, DestroyMixin, ListMixin, ResourceViewSet, RetrieveMixin
 from config.errors import ForbiddenError, ValidationError
@@ -45,8 +46,8 @@ class KeyInput(StrictSerializer):
 
 class KeyFilters(django_filters.FilterSet):
     user = django_filters.CharFilter(field_name="user__username")
-    is_read_only = django_filters.BooleanFilter()
-    is_revoked = django_filters.BooleanFilter(field_name="revoked_at", lookup_expr="isnull", exclude=True)
+    is_read_only = FlagFilter()
+    is_revoked = FlagFilter(field_name="revoked_at", lookup_expr="isnull", exclude=True)
 
 
 class KeyViewSet(AccountsView, ListMixin, RetrieveMixin, CreateMixin, DestroyMixin, ResourceViewSet):

@@ -14,6 +14,7 @@ from accounts.api.base import AccountsView
 from accounts.models import Role, User
 from accounts.services.users import change_user, create_user, delete_user, set_password
 from config.api.callers import client_address
+from config.api.filter_fields import FlagFilter
 from config.api.serializers import StrictSerializer
 from config.api.viewsets import CrudViewSet
 from config.errors import ForbiddenError
@@ -52,7 +53,7 @@ class RemovedUserSerializer(serializers.Serializer[Any]):
 
 class UserFilters(django_filters.FilterSet):
     role = django_filters.ChoiceFilter(choices=Role.choices)
-    is_active = django_filters.BooleanFilter()
+    is_active = FlagFilter()
     search = django_filters.CharFilter(field_name="username", lookup_expr="icontains", help_text="Part of the name.")
 
 

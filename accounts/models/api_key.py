@@ -3,12 +3,13 @@
 import datetime
 
 from django.db import models
+from django.db.models.expressions import Combinable
 
 from accounts.models.user import User
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
-    def usable(self, *, now: datetime.datetime) -> "ApiKeyQuerySet":
+    def usable(self, *, now: "datetime.datetime | Combinable") -> "ApiKeyQuerySet":
         """Not revoked, not expired, of an active user."""
         return self.filter(revoked_at=None, user__is_active=True).filter(
             models.Q(expires_at=None) | models.Q(expires_at__gt=now)

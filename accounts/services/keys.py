@@ -5,9 +5,13 @@ import hashlib
 import hmac
 import secrets
 
+from django.db import transaction
+from django.db.models import CharField, DateTimeField
+
 from accounts.models import ApiKey, User
 from accounts.services import audit
 from config.errors import ValidationError
+from config.prepared import Prepared, Slot
 
 PREFIX_LENGTH = 12
 USED_PRECISION = datetime.timedelta(minutes=1)
@@ -33,21 +37,47 @@ def create_key(
     if expires_at and now and expires_at <= now:
         raise ValidationError("The key would be expired already.", fields={"expires_at": "lies in the past"})
     text = f"ub_{secrets.token_urlsafe(32)}"
-    row = ApiKey.objects.create(
-        user=user,
-        name=name.strip()[:100],
-        prefix=text[:PREFIX_LENGTH],
-        digest=digest(text),
-        is_read_only=is_read_only,
-        expires_at=expires_at,
-    )
-    audit.record("key.created", actor=actor or user, target=row, detail={"user": user.username, "prefix": row.prefix})
+    with transaction.atomic():
+        row = ApiKey.objects.create(
+            user=user,
+            name=name.strip()[:100],
+            prefix=text[:PREFIX_LENGTH],
+            digest=digest(text),
+            is_read_only=is_read_only,
+            expires_at=expires_at,
+        )
+        detail = {"user": user.username, "prefix": row.prefix}
+        audit.record("key.created", actor=actor or user, target=row, detail=detail)
     return row, text
+
+
+_KEY_FIELDS = tuple(found.attname for found in ApiKey._meta.concrete_fields)
+_USER_FIELDS = tuple(found.attname for found in User._meta.concrete_fields)
+# Every request with a key asks this.
+_WITH_PREFIX = Prepared(
+    lambda: (
+        ApiKey.objects.usable(now=Slot("now", DateTimeField()))
+        .filter(prefix=Slot("prefix", CharField()))
+        .order_by()
+        .values(*_KEY_FIELDS, *(f"user__{name}" for name in _USER_FIELDS))
+    )
+)
+
+
+def _usable_key(prefix: str, now: datetime.datetime) -> ApiKey | None:
+    found = _WITH_PREFIX.row(prefix=prefix, now=now)
+    if found is None:
+        return None
+    key = ApiKey.from_db("default", _KEY_FIELDS, [found[name] for name in _KEY_FIELDS])
+    key.user = User.from_db("default", _USER_FIELDS, [found[f"user__{name}"] for name in _USER_FIELDS])
+    return key
 
 
 def find_key(text: str, *, now: datetime.datetime) -> ApiKey | None:
     """The usable key with this text; its last use is noted, to the minute."""
-    row = ApiKey.objects.usable(now=now).select_related("user").filter(prefix=text[:PREFIX_LENGTH]).first()
+    if "\x00" in text:
+        return None
+    row = _usable_key(text[:PREFIX_LENGTH], now)
     if row is None or not hmac.compare_digest(row.digest, digest(text)):
         return None
     if row.last_used_at is None or now - row.last_used_at > USED_PRECISION:
@@ -57,7 +87,8 @@ def find_key(text: str, *, now: datetime.datetime) -> ApiKey | None:
 
 def revoke_key(*, key: ApiKey, now: datetime.datetime, actor: User | None = None) -> ApiKey:
     """From now on the key is refused; doing it again changes nothing."""
-    if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now):
-        audit.record("key.revoked", actor=actor, target=key, detail={"prefix": key.prefix})
+    with transaction.atomic():
+        if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now):
+            audit.record("key.revoked", actor=actor, target=key, detail={"prefix": key.prefix})
     key.refresh_from_db()
     return key

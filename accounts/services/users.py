@@ -33,9 +33,9 @@ def create_user(
     try:
         with transaction.atomic():
             user.save(force_insert=True)
+            audit.record("user.created", actor=actor, target=user, detail={"role": user.role})
     except IntegrityError as error:
         raise _taken() from error
-    audit.record("user.created", actor=actor, target=user, detail={"role": user.role})
     return user
 
 
@@ -54,8 +54,15 @@ def change_user(*, user: User, changes: Mapping[str, Any], actor: User | None, n
                 refuse_last_admin(user)
             _apply(user, changes)
             user.save(update_fields=[*changes, "is_staff", "is_superuser"])
+            note_change(user=user, before=before, actor=actor, now=now)
     except IntegrityError as error:
         raise _taken() from error
+    return user
+
+
+def note_change(*, user: User, before: Mapping[str, Any], actor: User | None, now: datetime.datetime) -> None:
+    """What follows from a change of a user that was saved: who was disabled has no tokens any more, and the audit trail
+    says what is different from `before`."""
     if before.get("is_active") and not user.is_active:
         revoke_all(user=user, now=now)
     detail = {
@@ -63,7 +70,6 @@ def change_user(*, user: User, changes: Mapping[str, Any], actor: User | None, n
     }
     if detail:
         audit.record("user.changed", actor=actor, target=user, detail=detail)
-    return user
 
 
 def _apply(user: User, changes: Mapping[str, Any]) -> None:
@@ -104,23 +110,35 @@ def set_password(
     elif not actor.has_role(Role.ADMIN):
         raise ForbiddenError("Only an admin may set the password of another.", code="insufficient_permissions")
     check_password_strength(new, user, field="new_password")
-    user.set_password(new)
-    user.save(update_fields=["password"])
-    revoke_all(user=user, now=now)
-    audit.record("user.password_changed", actor=actor, target=user)
+    with transaction.atomic():
+        user.set_password(new)
+        user.save(update_fields=["password"])
+        note_new_password(user=user, actor=actor, now=now)
     return user
 
 
+def note_new_password(*, user: User, actor: User | None, now: datetime.datetime) -> None:
+    """What follows from a new password that was saved: every token of before is void."""
+    revoke_all(user=user, now=now)
+    audit.record("user.password_changed", actor=actor, target=user)
+
+
 def _check_current(user: User, current: str | None, *, address: str, now: datetime.datetime) -> None:
-    """Guessing here is guessing a password, so it counts as at the login."""
     if not current:
         raise ValidationError(
             "Send your current password.", fields={"current_password": "is required"}, code="missing_field"
         )
-    claim_attempt(account=user.username, address=address, now=now)
-    if not user.check_password(current):
+    if not is_current_password(user=user, text=current, address=address, now=now):
         raise ValidationError("The current password is wrong.", fields={"current_password": "is wrong"})
+
+
+def is_current_password(*, user: User, text: str, address: str, now: datetime.datetime) -> bool:
+    """Guessing here is guessing a password, so it counts as at the login; AccountLockedError after too many."""
+    claim_attempt(account=user.username, address=address, now=now)
+    if not user.check_password(text):
+        return False
     forgive(account=user.username, address=address)
+    return True
 
 
 def apply_role(user: User, role: str) -> None:

@@ -9,8 +9,10 @@ from django.utils import timezone
 from acquisition.domain.states import ACTIVE, SENTENCES, DownloadState, can_move
 from acquisition.models import Download, DownloadBook, DownloadEvent, ImportRecord, ImportStatus
 from acquisition.services.asking import cancel_download, reject_download, retry_download
-from acquisition.services.importing import overrule_and_import, undo_import
+from acquisition.services.importing import import_again, overrule_and_import
 from acquisition.services.monitoring import wake_monitor
+from acquisition.services.reviewing import standing_codes
+from acquisition.services.settling import undo_import
 from config.admin_base import MODERATOR, RecordAdmin, RoleInline, button, count_of, has_role, reason_of, who
 from config.admin_display import bar, clock, link, moment_column, pill, size
 from config.admin_site import BEHIND, GETTING, site
@@ -50,7 +52,7 @@ class DownloadAdmin(RecordAdmin):
     date_hierarchy = "created_at"
     inlines = (DownloadBookInline,)
     panels = ("acquisition/admin/download.html",)
-    buttons = ("retry", "import_anyway", "reject", "cancel")
+    buttons = ("retry", "look_again", "import_anyway", "reject", "cancel")
     fields = (
         "title", "author", "source", "release", "client", "client_state", "content_path", "attempts", "max_retries",
         "overrules", "created_by", "created_at", "grabbed_at", "completed_at", "imported_at", "removed_from_client_at",
@@ -96,8 +98,16 @@ class DownloadAdmin(RecordAdmin):
             "eta": clock(obj.eta_seconds) if obj.eta_seconds and obj.status == S.DOWNLOADING else "",
             "books": [row.book for row in obj.download_books.select_related("book")],
             "events": list(obj.events.order_by("-id")[:200]),
+            "previews": _previews(obj),
             "imports": list(obj.imports.select_related("root", "copy", "book").order_by("-pk")),
         }
+
+    @button("Import again", when=lambda row: row.status == S.BLOCKED, in_list=True)
+    def look_again(self, request: HttpRequest, rows: list[Download]) -> str:
+        for download in rows:
+            import_again(download=download, actor=who(request).get_username())
+        wake_monitor()
+        return "It is looked at again."
 
     @button("Try again", when=lambda row: can_move(row.status, S.QUEUED) and row.status != S.SEARCHING)
     def retry(self, request: HttpRequest, rows: list[Download]) -> str:
@@ -113,7 +123,8 @@ class DownloadAdmin(RecordAdmin):
     def import_anyway(self, request: HttpRequest, rows: list[Download]) -> str:
         for download in rows:
             actor = who(request).get_username()
-            overrule_and_import(download=download, codes=[download.error_code], reason=reason_of(request), actor=actor)
+            codes = standing_codes(download)
+            overrule_and_import(download=download, codes=codes, reason=reason_of(request), actor=actor)
         wake_monitor()
         return "It is being filed. If another check stands in the way, it waits here again."
 
@@ -141,6 +152,16 @@ class DownloadAdmin(RecordAdmin):
         for download in rows:
             cancel_download(download=download, actor=who(request).get_username())
         return f"{count_of(len(rows), 'download')} cancelled."
+
+
+def _previews(download: Download) -> list[dict[str, Any]]:
+    """What its import would do, for the person who is asked."""
+    if download.status != S.BLOCKED:
+        return []
+    return [
+        {**plan, "files": [{**file, "size": size(file["size_bytes"])} for file in plan["files"]]}
+        for plan in download.preview.values()
+    ]
 
 
 @admin.register(DownloadBook, site=site)

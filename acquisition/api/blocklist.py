@@ -9,15 +9,14 @@ from rest_framework import serializers
 from acquisition.api.shapes import BookRefSerializer, book_ref
 from acquisition.models import BlocklistEntry, Indexer, Release
 from acquisition.services.blocklisting import add_to_blocklist
+from config.api.filter_fields import BIGGEST_ID, IdFilter
 from config.api.serializers import StrictSerializer
 from config.api.viewsets import CreateMixin, DestroyMixin, ListMixin, ResourceViewSet, RetrieveMixin
 from library.models import Book
 
-BIGGEST_ID = 2**63 - 1
-
 
 class BlocklistFilters(django_filters.FilterSet):
-    book = django_filters.NumberFilter(field_name="book_id", min_value=1, max_value=BIGGEST_ID, help_text="An id.")
+    book = IdFilter(field_name="book_id", help_text="An id.")
     indexer = django_filters.CharFilter(field_name="indexer__name")
     infohash = django_filters.CharFilter(lookup_expr="iexact")
     title = django_filters.CharFilter(lookup_expr="icontains", help_text="A part of the title.")
@@ -25,8 +24,8 @@ class BlocklistFilters(django_filters.FilterSet):
 
 class BlocklistSerializer(serializers.ModelSerializer[BlocklistEntry]):
     book = serializers.SerializerMethodField()
-    indexer = serializers.CharField(source="indexer.name", default=None, read_only=True)
-    created_by = serializers.CharField(source="created_by.username", default=None, read_only=True)
+    indexer = serializers.CharField(source="indexer.name", default=None, allow_null=True, read_only=True)
+    created_by = serializers.CharField(source="created_by.username", default=None, allow_null=True, read_only=True)
 
     class Meta:
         model = BlocklistEntry

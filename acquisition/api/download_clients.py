@@ -1,30 +1,38 @@
 """`/api/download-clients/`: the programs that fetch."""
 
+from typing import Any
+
 import django_filters
 from django.utils import timezone
 from rest_framework import serializers
 
-from acquisition.api.service_fields import ServiceInput, ServiceSerializer, ServiceTestSerializer, ServiceViewSet
+from acquisition.api.service_fields import (
+    PathMappingInput,
+    ServiceInput,
+    ServiceSerializer,
+    ServiceTestSerializer,
+    ServiceViewSet,
+)
 from acquisition.models import ClientKind, DownloadClient
 from acquisition.services.contacts import check_client
-from config.api.serializers import StrictSerializer
+from config.api.filter_fields import FlagFilter
 
 
 class ClientFilters(django_filters.FilterSet):
     kind = django_filters.ChoiceFilter(choices=ClientKind.choices)
-    is_enabled = django_filters.BooleanFilter()
+    is_enabled = FlagFilter()
 
 
-class MappingSerializer(StrictSerializer):
+class PathMappingSerializer(serializers.Serializer[Any]):
     """A folder as the client sees it, and the same folder as this server sees it."""
 
-    remote = serializers.CharField(max_length=1000)
-    local = serializers.CharField(max_length=1000)
+    remote = serializers.CharField()
+    local = serializers.CharField()
 
 
-class ClientSerializer(ServiceSerializer):
+class DownloadClientSerializer(ServiceSerializer):
     has_password = serializers.SerializerMethodField()
-    path_mappings = MappingSerializer(many=True, read_only=True)
+    path_mappings = PathMappingSerializer(many=True, read_only=True)
 
     class Meta:
         model = DownloadClient
@@ -49,7 +57,7 @@ class ClientInput(ServiceInput):
     save_path = serializers.CharField(
         max_length=1000, required=False, allow_blank=True, help_text="As the client sees it; empty: its default."
     )
-    path_mappings = MappingSerializer(many=True, required=False)
+    path_mappings = PathMappingInput(many=True, required=False)
     removes_completed = serializers.BooleanField(
         required=False, help_text="Remove from the client once the obligation to seed is met."
     )
@@ -67,7 +75,7 @@ class DownloadClientViewSet(ServiceViewSet):
     """Download clients, in the order in which they are chosen."""
 
     queryset = DownloadClient.objects.all()
-    serializer_class = ClientSerializer
+    serializer_class = DownloadClientSerializer
     inputs = {"create": ClientInput, "update": ClientInput}
     answers = {"test": ServiceTestSerializer}
     filterset_class = ClientFilters

@@ -24,21 +24,20 @@ from acquisition.services.steering import (
     remove_download,
     retry_download,
 )
+from config.api.filter_fields import BIGGEST_ID, IdFilter
+from config.api.schema import with_changes
 from config.api.serializers import StrictSerializer
 from config.api.viewsets import CreateMixin, ListMixin, ResourceViewSet, RetrieveMixin
 from config.http import redact
 from library.models import Book
 
 EVENTS_SHOWN = 200
-BIGGEST_ID = 2**63 - 1
 
 
 class DownloadFilters(django_filters.FilterSet):
     status = django_filters.MultipleChoiceFilter(choices=[(state.value, state.value) for state in DownloadState])
     source = django_filters.CharFilter(help_text="An indexer's name, or manual.")
-    book = django_filters.NumberFilter(
-        field_name="download_books__book", min_value=1, max_value=BIGGEST_ID, help_text="The id of a book."
-    )
+    book = IdFilter(field_name="download_books__book", help_text="The id of a book.")
     client = django_filters.CharFilter(field_name="client__name", help_text="The name of a download client.")
     created_after = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
     created_before = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
@@ -48,8 +47,8 @@ class DownloadSerializer(serializers.ModelSerializer[Download]):
     status_text = serializers.SerializerMethodField(help_text="What the status means, and what happens next.")
     books = serializers.SerializerMethodField()
     release_id = serializers.IntegerField(allow_null=True, read_only=True)
-    client = serializers.CharField(source="client.name", default=None, read_only=True)
-    created_by = serializers.CharField(source="created_by.username", default=None, read_only=True)
+    client = serializers.CharField(source="client.name", default=None, allow_null=True, read_only=True)
+    created_by = serializers.CharField(source="created_by.username", default=None, allow_null=True, read_only=True)
     progress = serializers.FloatField(read_only=True, help_text="0 to 1.")
     error_message = serializers.SerializerMethodField(help_text="Why it is blocked or failed; empty when it is not.")
 
@@ -183,7 +182,6 @@ class CompleteInput(StrictSerializer):
     path = serializers.CharField(
         max_length=2000,
         required=False,
-        allow_blank=True,
         trim_whitespace=False,
         help_text="The folder or file; by default where the download client says it is.",
     )
@@ -204,6 +202,18 @@ class RemoveQuery(StrictSerializer):
     blocklist = serializers.BooleanField(default=False, help_text="Never grab this release again.")
 
 
+class RemovedDownloadSerializer(DownloadDetailSerializer):
+    """What was removed, and how."""
+
+    removed = serializers.BooleanField(default=True, read_only=True)
+    delete_files = serializers.BooleanField(default=False, read_only=True)
+    blocklist = serializers.BooleanField(default=False, read_only=True)
+
+    class Meta(DownloadDetailSerializer.Meta):
+        fields = (*DownloadDetailSerializer.Meta.fields, "removed", "delete_files", "blocklist")
+        read_only_fields = fields
+
+
 class DownloadViewSet(ListMixin, RetrieveMixin, CreateMixin, ResourceViewSet):
     """Downloads, newest first."""
 
@@ -222,9 +232,11 @@ class DownloadViewSet(ListMixin, RetrieveMixin, CreateMixin, ResourceViewSet):
         "failed": (ordering_fields, ("-status_at",)),
         "retry_due": (ordering_fields, ("next_retry_at",)),
     }
-    answers = dict.fromkeys(
-        ("retrieve", "create", "destroy", "change_status", "complete", "mark_failed", "retry"), DownloadDetailSerializer
-    )
+    answers = {
+        **dict.fromkeys(("retrieve", "create"), DownloadDetailSerializer),
+        **dict.fromkeys(("change_status", "complete", "mark_failed", "retry"), with_changes(DownloadDetailSerializer)),
+        "destroy": RemovedDownloadSerializer,
+    }
     inputs = {
         "create": DownloadInput,
         "change_status": StatusInput,

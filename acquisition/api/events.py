@@ -11,7 +11,6 @@ from typing import Any
 
 from django.http import StreamingHttpResponse
 from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.renderers import BaseRenderer
@@ -31,6 +30,7 @@ LOOK_EVERY_SECONDS = 1.0
 PING_EVERY_SECONDS = 15.0
 RECONNECT_MILLISECONDS = 2000
 BUSY_SECONDS = 30
+PLACE = r"^[0-9]{1,18}\.[0-9]{1,14}$"
 
 
 class Slots:
@@ -111,8 +111,8 @@ class EventsQuery(StrictSerializer):
         default=LONGEST_SECONDS,
         help_text="How long the stream stays open; 0 tells what there is and ends.",
     )
-    last_event_id = serializers.CharField(
-        max_length=40, required=False, help_text="As the header Last-Event-ID, for readers that cannot send it."
+    last_event_id = serializers.RegexField(
+        PLACE, max_length=40, required=False, help_text="As the header Last-Event-ID, for readers that cannot send it."
     )
 
 
@@ -126,23 +126,31 @@ class EventsViewSet(OperationsViewSet):
         return False
 
     def get_renderers(self) -> list[BaseRenderer]:
-        return [*super().get_renderers(), EventStreamRenderer()]
+        return [EventStreamRenderer()]
 
     @extend_schema(
         parameters=[
             EventsQuery,
-            OpenApiParameter("Last-Event-ID", str, OpenApiParameter.HEADER, description="Where the last stream ended."),
+            OpenApiParameter(
+                "Last-Event-ID",
+                {"type": "string", "pattern": PLACE},
+                OpenApiParameter.HEADER,
+                description="Where the last stream ended.",
+            ),
         ],
         responses={
-            (200, EVENT_STREAM): OpenApiResponse(OpenApiTypes.STR, "Events `download`, `run`, `end`, `busy`."),
+            (200, EVENT_STREAM): OpenApiResponse(
+                {"description": "One event, as it stands on the wire."},
+                "Events `download`, `run`, `end`, `busy`, each with an id and JSON as its data.",
+            ),
             **error_answers(READ_ERRORS),
         },
     )
     def list(self, request: Request) -> StreamingHttpResponse:
         """What happens to downloads and runs, as server-sent events, from `Last-Event-ID` or from now on."""
         query, now = self.query, timezone.now()
-        sent = request.headers.get("Last-Event-ID") or query.get("last_event_id", "")
-        place = read_place(sent, now=now) if sent else current_place(now=now)
+        sent = request.headers.get("Last-Event-ID", query.get("last_event_id"))
+        place = current_place(now=now) if sent is None else read_place(sent, now=now)
         if place is None:
             raise ValidationError(
                 "Last-Event-ID is none of this stream; leave it out.", fields={"Last-Event-ID": "Is not known."}

@@ -3,12 +3,14 @@
 from typing import Any
 
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from acquisition.services.explain import KINDS, explain
 from config.api.plain import PlainView
+from config.api.schema import READ_ERRORS, error_answers
 from config.api.serializers import StrictSerializer
 
 
@@ -39,5 +41,6 @@ class ExplainView(PlainView):
     queries = {"get": ExplainQuery}
     answers = {"get": ExplanationSerializer}
 
+    @extend_schema(responses={200: ExplanationSerializer, **error_answers((*READ_ERRORS, 404))})
     def get(self, request: Request) -> Response:
         return self.answer(explain(**self.query, now=timezone.now()).as_data())

@@ -14,11 +14,11 @@ from acquisition.services.gap_acquiring import (
     forget_searches,
     request_gap_search,
 )
+from config.api.filter_fields import BIGGEST_ID
 from config.api.serializers import RunAcceptedSerializer, StrictSerializer
 from config.api.viewsets import OperationsViewSet
 from library.models import Author, Series
 
-BIGGEST_ID = 2**63 - 1
 MOST_IDS = 500
 
 

@@ -21,23 +21,22 @@ from acquisition.api.releases import existing_book
 from acquisition.api.shapes import BookRefSerializer, book_ref, check_row
 from acquisition.domain.states import DownloadState
 from acquisition.models import Download, ImportRecord, ImportStatus
-from acquisition.services.importing import undo_import
 from acquisition.services.reviewing import assign_book, overrule_import
+from acquisition.services.settling import undo_import
 from acquisition.services.steering import name_of
+from config.api.filter_fields import BIGGEST_ID, FlagFilter, IdFilter
 from config.api.serializers import StrictSerializer
 from config.api.viewsets import ReadOnlyViewSet
 from config.errors import NotFoundError
 from library.models import Book
 
-BIGGEST_ID = 2**63 - 1
-
 
 class ImportFilters(django_filters.FilterSet):
     status = django_filters.MultipleChoiceFilter(choices=ImportStatus.choices)
-    book = django_filters.NumberFilter(field_name="book_id", min_value=1, max_value=BIGGEST_ID, help_text="An id.")
-    download = django_filters.NumberFilter(field_name="download_id", min_value=1, max_value=BIGGEST_ID)
+    book = IdFilter(field_name="book_id", help_text="An id.")
+    download = IdFilter(field_name="download_id")
     root = django_filters.CharFilter(field_name="root__name", help_text="The name of a library root.")
-    is_confirmed = django_filters.BooleanFilter(
+    is_confirmed = FlagFilter(
         field_name="confirmed_at", lookup_expr="isnull", exclude=True, help_text="Seen by Audiobookshelf."
     )
     created_after = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
@@ -94,13 +93,45 @@ class ImportDetailSerializer(ImportSerializer):
         return [check_row(row) for row in record.checks]
 
 
+class PreviewCheckSerializer(ImportCheckSerializer):
+    overruled = serializers.BooleanField(help_text="A person has overruled it already.")
+
+
+class PreviewFileSerializer(serializers.Serializer[Any]):
+    source = serializers.CharField(help_text="As it came.")
+    target = serializers.CharField(help_text="Relative to the book's folder.")
+    size_bytes = serializers.IntegerField()
+
+
+class ImportPreviewSerializer(serializers.Serializer[Any]):
+    """What the import of one book would do, as of the last look."""
+
+    as_of = serializers.DateTimeField()
+    book = BookRefSerializer()
+    root = serializers.CharField()
+    folder = serializers.CharField(help_text="Relative to the root.")
+    checks = PreviewCheckSerializer(many=True)
+    files = PreviewFileSerializer(many=True, help_text="The first 500.")
+    file_count = serializers.IntegerField()
+    joins_parts = serializers.BooleanField(help_text="The parts become one m4b.")
+    replaces = serializers.ListField(child=serializers.CharField(), help_text="Copies that go to the recycle bin.")
+
+
+class PreviewSerializer(serializers.Serializer[Any]):
+    download_id = serializers.IntegerField()
+    status = serializers.CharField()
+    error_code = serializers.CharField()
+    error_message = serializers.CharField()
+    books = ImportPreviewSerializer(many=True)
+
+
 class OverruleInput(StrictSerializer):
     reason = serializers.CharField(max_length=500)
     codes = serializers.ListField(
         child=serializers.CharField(max_length=60),
         max_length=50,
         required=False,
-        help_text="The checks that are overruled; by default the one that blocks it.",
+        help_text="The checks that are overruled; by default all that stand in its way.",
     )
 
 
@@ -124,6 +155,7 @@ class ImportViewSet(ReadOnlyViewSet):
         "retrieve": ImportDetailSerializer,
         "undo": ImportDetailSerializer,
         "review": DownloadSerializer,
+        "preview": PreviewSerializer,
         "overrule": DownloadDetailSerializer,
         "assign": DownloadDetailSerializer,
     }
@@ -139,6 +171,20 @@ class ImportViewSet(ReadOnlyViewSet):
     def review(self, request: Request) -> HttpResponseBase:
         """Downloads that came, and that a person must look at; the longest waiting first."""
         return self.page(downloads().filter(status=DownloadState.BLOCKED))
+
+    @action(detail=False, url_path="review/<int:download_id>/preview")
+    def preview(self, request: Request, download_id: int) -> Response:
+        """What would be filed where, and every check with its reason. Importing again looks anew."""
+        download = self._blocked(download_id)
+        return self.answer(
+            {
+                "download_id": download.pk,
+                "status": download.status,
+                "error_code": download.error_code,
+                "error_message": download.error_message,
+                "books": list(download.preview.values()),
+            }
+        )
 
     @action(detail=False, methods=["post"], url_path="review/<int:download_id>/overrule")
     def overrule(self, request: Request, download_id: int) -> Response:

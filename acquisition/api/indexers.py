@@ -7,12 +7,13 @@ from rest_framework import serializers
 from acquisition.api.service_fields import ServiceInput, ServiceSerializer, ServiceTestSerializer, ServiceViewSet
 from acquisition.models import Indexer, IndexerKind
 from acquisition.services.contacts import check_indexer
+from config.api.filter_fields import FlagFilter
 
 
 class IndexerFilters(django_filters.FilterSet):
     kind = django_filters.ChoiceFilter(choices=IndexerKind.choices)
-    is_enabled = django_filters.BooleanFilter()
-    is_automatic = django_filters.BooleanFilter()
+    is_enabled = FlagFilter()
+    is_automatic = FlagFilter()
 
 
 class IndexerSerializer(ServiceSerializer):

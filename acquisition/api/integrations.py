@@ -8,9 +8,10 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.services.audit import record
-from acquisition.services.integration_fields import create_or_change_integration, find_row, kinds, row_kind
+from acquisition.api.service_fields import PathMappingInput
+from acquisition.services.integration_fields import create_or_change_integration, find_row, kinds
 from acquisition.services.integrations import Integration, get_integration, list_integrations, test_integration
+from config.api.schema import with_changes
 from config.api.serializers import StrictSerializer
 from config.api.viewsets import OperationsViewSet
 from config.http import redact
@@ -39,14 +40,9 @@ class IntegrationSerializer(serializers.Serializer[Any]):
     warnings = serializers.ListField(child=serializers.CharField())
 
 
-class IntegrationsSerializer(serializers.Serializer[Any]):
+class IntegrationListSerializer(serializers.Serializer[Any]):
     integrations = IntegrationSerializer(many=True)
     as_of = serializers.DateTimeField()
-
-
-class PathMappingInput(StrictSerializer):
-    remote = serializers.CharField(max_length=1000)
-    local = serializers.CharField(max_length=1000)
 
 
 class IntegrationInput(StrictSerializer):
@@ -56,6 +52,7 @@ class IntegrationInput(StrictSerializer):
     clears it.
     """
 
+    needs_a_field = True
     kind = serializers.CharField(max_length=40, required=False, help_text=f"One of {', '.join(kinds())}.")
     url = serializers.CharField(max_length=500, required=False, allow_blank=True)
     is_enabled = serializers.BooleanField(required=False)
@@ -111,8 +108,8 @@ class IntegrationsViewSet(OperationsViewSet):
     access = {"change_integration": "admin", "test_integration": "admin"}
     inputs = {"change_integration": IntegrationInput}
     answers = {
-        "integrations": IntegrationsSerializer,
-        "change_integration": IntegrationSerializer,
+        "integrations": IntegrationListSerializer,
+        "change_integration": with_changes(IntegrationSerializer),
         "test_integration": IntegrationTestSerializer,
     }
 
@@ -126,14 +123,8 @@ class IntegrationsViewSet(OperationsViewSet):
     def change_integration(self, request: Request, name: str) -> Response:
         """Set a service up, or change the fields that are sent."""
         values = self.body
-        if not values:
-            wrong = serializers.ErrorDetail("Send at least one field to change.", code="required")
-            raise serializers.ValidationError([wrong])
         before = find_row(name)
-        row, is_made, changed = create_or_change_integration(name, values)
-        what = "created" if is_made else "changed"
-        detail = {"kind": row_kind(row)[0], "fields": sorted(set(changed) - {"refresh_token"})}
-        record(f"integration.{what}", actor=request.user, target=row, detail=detail)
+        row, changed = create_or_change_integration(name, values, user=request.user)
         shown = _shown(get_integration(name, now=timezone.now()))
         return self.answer({**shown, "changes_made": _changes(before, row, changed)})
 

@@ -10,7 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.services.audit import record
+from acquisition.domain.notices import EVENTS
 from acquisition.services.notifications import change_notifications, notification_settings, send_test
+from config.api.schema import with_changes
 from config.api.serializers import StrictSerializer
 from config.api.viewsets import OperationsViewSet
 
@@ -23,13 +25,14 @@ class NotificationsSerializer(serializers.Serializer[Any]):
 
 
 class NotificationsInput(StrictSerializer):
+    needs_a_field = True
     urls = serializers.ListField(
         child=serializers.CharField(max_length=200),
         max_length=100,
         required=False,
         help_text="Addresses of Apprise; a masked one keeps what is stored at its place.",
     )
-    events = serializers.ListField(child=serializers.CharField(max_length=40), max_length=100, required=False)
+    events = serializers.ListField(child=serializers.ChoiceField(sorted(EVENTS)), max_length=100, required=False)
 
 
 class TargetSerializer(serializers.Serializer[Any]):
@@ -52,7 +55,7 @@ class NotificationsViewSet(OperationsViewSet):
     inputs = {"change_notifications": NotificationsInput}
     answers = {
         "notifications": NotificationsSerializer,
-        "change_notifications": NotificationsSerializer,
+        "change_notifications": with_changes(NotificationsSerializer),
         "test_notifications": NotificationTestSerializer,
     }
 
@@ -65,9 +68,6 @@ class NotificationsViewSet(OperationsViewSet):
     def change_notifications(self, request: Request) -> Response:
         """Set the addresses, the events, or both."""
         values = self.body
-        if not values:
-            wrong = serializers.ErrorDetail("Send urls, events, or both.", code="required")
-            raise serializers.ValidationError([wrong])
         before = _shown()
         change_notifications(**values, user=request.user)
         after = _shown()

@@ -17,23 +17,23 @@ from acquisition.api.downloads import DownloadDetailSerializer
 from acquisition.models import Decision, Download, Release
 from acquisition.services.asking import grab_decided
 from acquisition.services.searching import search_book
+from config.api.filter_fields import BIGGEST_ID, FlagFilter, IdFilter
 from config.api.serializers import StrictSerializer
 from config.api.viewsets import ReadOnlyViewSet
 from config.errors import UnprocessableError
-from config.http import redact
+from config.http import redact, time_limit
 from library.models import Book
 
-BIGGEST_ID = 2**63 - 1
+# Proxies and browsers give up on an answer after 30 to 60 seconds.
+SEARCH_SECONDS = 25.0
 
 
 class ReleaseFilters(django_filters.FilterSet):
-    book = django_filters.NumberFilter(
-        method="found_for", min_value=1, max_value=BIGGEST_ID, help_text="Found for this book."
-    )
+    book = IdFilter(method="found_for", help_text="Found for this book.")
     indexer = django_filters.CharFilter(field_name="indexer__name")
     format = django_filters.CharFilter(lookup_expr="iexact")
     language = django_filters.CharFilter(lookup_expr="iexact")
-    is_free = django_filters.BooleanFilter()
+    is_free = FlagFilter()
     seen_after = django_filters.IsoDateTimeFilter(field_name="last_seen_at", lookup_expr="gte")
 
     def found_for(self, rows: QuerySet[Release], name: str, value: Any) -> QuerySet[Release]:
@@ -95,6 +95,10 @@ def existing_book(identity: int) -> Book:
 class SearchedSerializer(serializers.Serializer[Any]):
     book_id = serializers.IntegerField()
     outcome = serializers.CharField(help_text="The result in one sentence.")
+    is_partial = serializers.BooleanField(
+        help_text="The time was up before every indexer was asked everything; a wanted book can be searched for at length "
+        "with POST /api/wanted/{id}/search/."
+    )
     errors = serializers.ListField(child=serializers.CharField(), help_text="Which indexers gave no answer, and why.")
     decisions = DecisionSerializer(many=True, help_text="Best first, with every reason.")
 
@@ -130,12 +134,15 @@ class ReleaseViewSet(ReadOnlyViewSet):
 
     @action(detail=False, methods=["post"])
     def search(self, request: Request) -> Response:
-        """Ask every indexer for one book now, and judge all that they offer; nothing is taken."""
-        found = search_book(book=self.body["book_id"], now=timezone.now(), interactive=True)
+        """Ask every indexer for one book now, and judge all that they offer; nothing is taken. It answers in about 25
+        seconds at the most, with what was found until then."""
+        with time_limit(SEARCH_SECONDS):
+            found = search_book(book=self.body["book_id"], now=timezone.now(), interactive=True)
         return Response(
             {
                 "book_id": found.book.pk,
                 "outcome": found.outcome,
+                "is_partial": found.is_partial,
                 "errors": found.errors,
                 "decisions": DecisionSerializer(found.decisions, many=True).data,
             }

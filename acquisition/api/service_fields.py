@@ -1,8 +1,8 @@
 """What indexers and download clients have in common in their resources."""
 
 import json
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
@@ -12,7 +12,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from acquisition.services.configuring import masked_settings, remove_service, save_service
+from acquisition.services.configuring import address_fault, masked_settings, remove_service, save_service
 from config.api.serializers import StrictSerializer
 from config.api.viewsets import CrudViewSet
 from config.errors import ExternalAPIError, ValidationError
@@ -49,6 +49,32 @@ class ServiceSerializer(serializers.ModelSerializer[Any]):
         return redact(row.last_error)
 
 
+class PathMappingInput(StrictSerializer):
+    """A folder as the client sees it, and the same folder as this server sees it."""
+
+    remote = serializers.CharField(max_length=1000)
+    local = serializers.CharField(max_length=1000)
+
+
+def check_address(text: str) -> None:
+    """Refuses what is no address."""
+    if fault := address_fault(text):
+        raise serializers.ValidationError(fault)
+
+
+def address_field() -> serializers.CharField:
+    return serializers.CharField(max_length=500, help_text="http:// or https://", validators=[check_address])
+
+
+def tested(check: Callable[[], str]) -> dict[str, Any]:
+    """How talking to a service went, for people."""
+    try:
+        found = {"is_ok": True, "message": check(), "error_code": ""}
+    except (ExternalAPIError, ValidationError) as error:
+        found = {"is_ok": False, "message": error.message, "error_code": error.code}
+    return {**found, "as_of": timezone.now()}
+
+
 class ServiceInput(StrictSerializer):
     name = serializers.CharField(max_length=100)
     url = serializers.CharField(max_length=500, required=False, allow_blank=True, help_text="http:// or https://")
@@ -59,14 +85,7 @@ class ServiceInput(StrictSerializer):
     settings = SettingsField(required=False)
 
     def validate_url(self, text: str) -> str:
-        # Hosts of one word, as containers call each other, are good; DRF's own field refuses them.
-        try:
-            parts = urlsplit(text)
-            is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            is_good = False
-        if text and (not is_good or any(character.isspace() for character in text)):
-            raise serializers.ValidationError("Must be an address that begins with http:// or https://.")
+        check_address(text)
         return text
 
     def validate_seed_ratio(self, value: float | None) -> float | None:
@@ -103,9 +122,5 @@ class ServiceViewSet(CrudViewSet):
     @action(detail=True, methods=["post"])
     def test(self, request: Request, pk: int) -> Response:
         """Talk to the service now, and say what works and what does not."""
-        row, now = self.get_object(), timezone.now()
-        try:
-            found = {"is_ok": True, "message": self.check(row), "error_code": ""}
-        except (ExternalAPIError, ValidationError) as error:
-            found = {"is_ok": False, "message": error.message, "error_code": error.code}
-        return self.answer({**found, "as_of": now})
+        row = self.get_object()
+        return self.answer(tested(lambda: self.check(row)))

@@ -15,9 +15,10 @@ from acquisition.services.effective import (
     effective_settings,
     quality_rules,
 )
-from config.api.serializers import StrictSerializer
+from config.api.schema import with_changes
+from config.api.serializers import NOTHING_SENT, StrictSerializer
 from config.api.viewsets import OperationsViewSet
-from library.services.settings import KNOWN
+from library.services.settings import KNOWN, Number, OneOf
 
 
 class SettingSerializer(serializers.Serializer[Any]):
@@ -50,24 +51,32 @@ class SystemConfigurationSerializer(serializers.Serializer[Any]):
 
 
 def setting_field(key: str) -> serializers.Field[Any, Any, Any, Any]:
-    """The field of a setting for the schema and the first check; its own check in `KNOWN` has the last word."""
+    """The field of a setting for the schema; it is checked by its own check in `KNOWN`."""
     known = KNOWN[key]
     options: dict[str, Any] = {"required": False, "help_text": known.meaning}
     if isinstance(known.default, list):
         child = serializers.CharField(max_length=200)
         return serializers.ListField(child=child, max_length=100, **options)
-    # JSON's own types are kept: the text "true" is no flag.
-    return serializers.JSONField(**options)
+    if isinstance(known.check, Number):
+        kind = serializers.IntegerField if known.check.is_whole else serializers.FloatField
+        return kind(min_value=known.check.least, max_value=known.check.most, **options)
+    if isinstance(known.check, OneOf):
+        return serializers.ChoiceField(known.check.choices, **options)
+    return serializers.BooleanField(**options)
 
 
 class SystemConfigurationInput(StrictSerializer):
     """Settings by key, such as `search.is_automatic`."""
+
+    needs_a_field = True
 
     def get_fields(self) -> dict[str, Any]:
         return {key: setting_field(key) for key in KNOWN if key not in SET_ELSEWHERE}
 
     def to_internal_value(self, data: Any) -> Any:
         # Keys hold dots, which serializers take for nesting: the values go to the service as they are.
+        if not data:
+            raise serializers.ValidationError(NOTHING_SENT)
         unknown = sorted(set(data) - set(KNOWN))
         if unknown:
             wrong = serializers.ErrorDetail("This setting is not known.", code="unknown_field")
@@ -84,6 +93,8 @@ class QualityRulesSerializer(serializers.Serializer[Any]):
     narrators = serializers.ListField(child=serializers.CharField())
     accepts_abridged = serializers.BooleanField()
     accepts_dramatised = serializers.BooleanField()
+    only_dramatised = serializers.BooleanField()
+    only_narrators = serializers.BooleanField(help_text="Releases that name another narrator are refused.")
     must_contain = serializers.ListField(child=serializers.CharField())
     must_not_contain = serializers.ListField(child=serializers.CharField())
     minimum_bitrate_kbps = serializers.IntegerField()
@@ -96,6 +107,7 @@ class QualityRulesSerializer(serializers.Serializer[Any]):
     upgrades_allowed = serializers.BooleanField()
     upgrade_until_format = serializers.CharField(allow_blank=True)
     prefers_freeleech = serializers.BooleanField()
+    delay_hours = serializers.IntegerField(help_text="How long a release is left alone for a better one.")
 
 
 def texts() -> serializers.ListField:
@@ -107,12 +119,15 @@ def number(least: int = 0) -> serializers.IntegerField:
 
 
 class QualityRulesInput(StrictSerializer):
+    needs_a_field = True
     name = serializers.CharField(max_length=100, required=False)
     formats = texts()
     languages = texts()
     narrators = texts()
     accepts_abridged = serializers.BooleanField(required=False)
     accepts_dramatised = serializers.BooleanField(required=False)
+    only_dramatised = serializers.BooleanField(required=False)
+    only_narrators = serializers.BooleanField(required=False)
     must_contain = texts()
     must_not_contain = texts()
     minimum_bitrate_kbps = number()
@@ -125,6 +140,7 @@ class QualityRulesInput(StrictSerializer):
     upgrades_allowed = serializers.BooleanField(required=False)
     upgrade_until_format = serializers.CharField(max_length=20, required=False, allow_blank=True)
     prefers_freeleech = serializers.BooleanField(required=False)
+    delay_hours = number()
 
 
 class SettingsViewSet(OperationsViewSet):
@@ -143,9 +159,9 @@ class SettingsViewSet(OperationsViewSet):
     }
     answers = {
         "configuration": SystemConfigurationSerializer,
-        "change_configuration": SystemConfigurationSerializer,
+        "change_configuration": with_changes(SystemConfigurationSerializer),
         "rules": QualityRulesSerializer,
-        "change_rules": QualityRulesSerializer,
+        "change_rules": with_changes(QualityRulesSerializer),
     }
 
     @action(detail=False)
@@ -156,7 +172,7 @@ class SettingsViewSet(OperationsViewSet):
     @configuration.mapping.put
     def change_configuration(self, request: Request) -> Response:
         """Change the settings that are sent, all or none."""
-        changes = change_configuration(changes=self.sent(), user=request.user)
+        changes = change_configuration(changes=self.body, user=request.user)
         return self.answer({**effective_settings(now=timezone.now()), "changes_made": changes})
 
     @action(detail=False, url_path="quality/rules")
@@ -167,13 +183,5 @@ class SettingsViewSet(OperationsViewSet):
     @rules.mapping.put
     def change_rules(self, request: Request) -> Response:
         """Change the fields of the release profile that are sent."""
-        changes = change_quality_rules(changes=self.sent(), user=request.user)
+        changes = change_quality_rules(changes=self.body, user=request.user)
         return self.answer({**quality_rules(), "changes_made": changes})
-
-    def sent(self) -> dict[str, Any]:
-        """The validated body; an empty one is 400."""
-        body = self.body
-        if not body:
-            wrong = serializers.ErrorDetail("Send at least one field to change.", code="required")
-            raise serializers.ValidationError([wrong])
-        return body

@@ -22,13 +22,13 @@ from acquisition.services.figures import count_everything, download_figures, lib
 from acquisition.services.log_export import LEVELS, export_log
 from acquisition.services.starting import start, start_full_scan
 from acquisition.services.storage import storage_report
+from config.api.filter_fields import BIGGEST_ID
 from config.api.renderers import FastJSONRenderer
 from config.api.schema import WRITE_ERRORS, error_answers
 from config.api.serializers import RunAcceptedSerializer, RunsAcceptedSerializer, StrictSerializer
 from config.api.viewsets import OperationsViewSet
 from library.models import LibraryRoot
 
-BIGGEST_ID = 2**63 - 1
 JSON_LINES = "application/x-ndjson"
 
 
@@ -111,8 +111,7 @@ class WorkViewSet(OperationsViewSet):
     statuses = dict.fromkeys(answers, 202)
 
     def get_renderers(self) -> list[BaseRenderer]:
-        found = super().get_renderers()
-        return [*found, JSONLinesRenderer()] if self.verb == "export_logs" else found
+        return [JSONLinesRenderer()] if self.verb == "export_logs" else super().get_renderers()
 
     @action(detail=False, methods=["post"], url_path="trigger-full-scan")
     def full_scan(self, request: Request) -> Response:

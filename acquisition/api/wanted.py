@@ -14,11 +14,12 @@ from rest_framework.response import Response
 from acquisition.api.decisions import DecisionSerializer
 from acquisition.models import DownloadBook
 from acquisition.services.asking import acquire_books
+from acquisition.services.profiles import profile_rows, profiles_of
+from config.api.filter_fields import FlagFilter, IdFilter
 from config.api.serializers import RunAcceptedSerializer
 from config.api.viewsets import ReadOnlyViewSet
 from library.models import Book, Gap, GapReason
 
-BIGGEST_ID = 2**63 - 1
 DECISIONS_SHOWN = 50
 
 
@@ -42,11 +43,11 @@ def wanted_books() -> QuerySet[Book]:
 
 
 class WantedFilters(django_filters.FilterSet):
-    series = django_filters.NumberFilter(method="in_series", min_value=1, max_value=BIGGEST_ID, help_text="An id.")
-    author = django_filters.NumberFilter(method="by_author", min_value=1, max_value=BIGGEST_ID, help_text="An id.")
+    series = IdFilter(method="in_series", help_text="An id.")
+    author = IdFilter(method="by_author", help_text="An id.")
     reason = django_filters.ChoiceFilter(choices=GapReason.choices, method="for_reason")
-    is_on_its_way = django_filters.BooleanFilter(help_text="A download of it is under way.")
-    is_due = django_filters.BooleanFilter(method="due", help_text="The next search by itself takes it.")
+    is_on_its_way = FlagFilter(help_text="A download of it is under way.")
+    is_due = FlagFilter(method="due", help_text="The next search by itself takes it.")
 
     def in_series(self, rows: QuerySet[Book], name: str, value: Any) -> QuerySet[Book]:
         return rows.filter(Exists(Gap.objects.wanted().filter(book=OuterRef("pk"), series=value)))
@@ -118,12 +119,24 @@ class WantedSerializer(serializers.ModelSerializer[Book]):
         ]
 
 
+class ProfileFieldSerializer(serializers.Serializer[Any]):
+    field = serializers.CharField()
+    value = serializers.JSONField()
+    source = serializers.CharField(help_text="`default`, or the library or series that differs.")
+
+
 class WantedDetailSerializer(WantedSerializer):
     decisions = serializers.SerializerMethodField(help_text=f"The last {DECISIONS_SHOWN}, newest first.")
 
+    profile = serializers.SerializerMethodField(help_text="What is wanted of a release, and who said so.")
+
     class Meta(WantedSerializer.Meta):
-        fields = (*WantedSerializer.Meta.fields, "decisions")
+        fields = (*WantedSerializer.Meta.fields, "profile", "decisions")
         read_only_fields = fields
+
+    @extend_schema_field(ProfileFieldSerializer(many=True))
+    def get_profile(self, book: Book) -> Any:
+        return profile_rows(profiles_of([book])[book.pk])
 
     @extend_schema_field(DecisionSerializer(many=True))
     def get_decisions(self, book: Book) -> Any:

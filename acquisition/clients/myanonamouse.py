@@ -58,6 +58,7 @@ class MyAnonamouseClient:
     guard: Guard | None = field(default=None, repr=False)
     member_class: str = ""
     pause_seconds: float = 2.0
+    may_page: Callable[[], bool] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.base_url = self.base_url.rstrip("/")
@@ -83,7 +84,9 @@ class MyAnonamouseClient:
         by_identifier = not (query.title or query.author) and bool(query.isbn or query.asin)
         found: dict[str, OfferedRelease] = {}
         start = 0
-        for _ in range(1 if query.is_feed else MAX_PAGES):
+        for page in range(query.feed_pages if query.is_feed else MAX_PAGES):
+            if page and self.may_page and not self.may_page():
+                break
             rows, total = self._page(words, start, by_identifier=by_identifier)
             start += len(rows)
             read = (read_release(row, base_url=self.base_url, member_class=self.member_class) for row in rows)

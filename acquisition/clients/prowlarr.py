@@ -19,7 +19,8 @@ AUDIO = range(3000, 4000)
 @dataclass(frozen=True, slots=True)
 class ProwlarrIndexer:
     """An indexer that Prowlarr has. `torznab_url` needs Prowlarr's API key; `seed_ratio` and `seed_minutes` are what
-    Prowlarr was told that the tracker wants; `disabled_until` is its own back-off (ISO 8601), empty when there is none.
+    Prowlarr was told that the tracker wants; `queries_a_day` is the limit that it was given; `disabled_until` is its own
+    back-off (ISO 8601), empty when there is none.
     """
 
     id: int
@@ -34,6 +35,7 @@ class ProwlarrIndexer:
     seed_ratio: float | None = None
     seed_minutes: int | None = None
     disabled_until: str = ""
+    queries_a_day: int | None = None
 
     @property
     def has_audio(self) -> bool:
@@ -112,7 +114,14 @@ class ProwlarrClient:
             seed_ratio=_number(fields.get("torrentBaseSettings.seedRatio")),
             seed_minutes=_whole(fields.get("torrentBaseSettings.seedTime")),
             disabled_until=disabled_until,
+            queries_a_day=_daily(fields),
         )
+
+
+def _daily(fields: Mapping[Any, Any]) -> int | None:
+    """The limit of queries, a day (unit 0) or an hour (unit 1); None when there is none."""
+    limit = _whole(fields.get("baseSettings.queryLimit"))
+    return limit * 24 if limit and fields.get("baseSettings.limitsUnit") == 1 else limit
 
 
 def _categories(rows: Any) -> list[tuple[int, str]]:

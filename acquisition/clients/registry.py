@@ -64,6 +64,8 @@ def _torznab(settings: Settings, guard: Guard, kind: str) -> IndexerClient:
         categories=tuple(settings.get("categories") or (3030,)),
         guard=guard,
         known_capabilities=known_capabilities(settings.get("capabilities")),
+        on_capabilities=settings.get("on_capabilities"),
+        may_page=settings.get("may_page"),
     )
 
 
@@ -87,6 +89,7 @@ def _myanonamouse(settings: Settings, guard: Guard) -> IndexerClient:
         guard=guard,
         member_class=str(settings.get("member_class") or ""),
         pause_seconds=float(settings.get("pause_seconds", 2.0)),
+        may_page=settings.get("may_page"),
     )
 
 

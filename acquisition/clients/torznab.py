@@ -4,7 +4,7 @@ Source: the Newznab API, its Torznab extension (torznab.com, schema 2015) and th
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qs, quote, urljoin, urlsplit, urlunsplit
 
@@ -43,9 +43,10 @@ def split_address(url: str) -> tuple[str, str]:
 class TorznabClient:
     """An indexer that speaks Torznab or Newznab (`kind`).
 
-    `known_capabilities` saves a call where the caller keeps them (a week is usual); without them they are read once
-    per client. `download_url` of its releases holds a mark in place of the API key, which `fetch` fills in again for
-    the indexer's own host only; it may still hold keys of the tracker, so treat it as secret.
+    `known_capabilities` saves a call where the caller keeps them (a week is usual; `on_capabilities` is called with new
+    ones); without them they are read once per client. `may_page` is asked before each page after the first.
+    `download_url` of its releases holds a mark in place of the API key, which `fetch` fills in again for the indexer's
+    own host only; it may still hold keys of the tracker, so treat it as secret.
     """
 
     name: str
@@ -55,6 +56,8 @@ class TorznabClient:
     categories: Iterable[int] = (AUDIOBOOKS,)
     guard: Guard | None = field(default=None, repr=False)
     known_capabilities: IndexerCapabilities | None = field(default=None, repr=False)
+    on_capabilities: Callable[[IndexerCapabilities], None] | None = field(default=None, repr=False)
+    may_page: Callable[[], bool] | None = field(default=None, repr=False)
     timeout: tuple[float, float] = SEARCH_TIMEOUT
     deadline_seconds: float = 120.0
     http: Http = field(init=False, repr=False)
@@ -79,6 +82,8 @@ class TorznabClient:
         """What the indexer can do, read afresh."""
         answer = self._call({"t": "caps"})
         self.known_capabilities = parse_capabilities(parse_document(answer.body, service=self.name), service=self.name)
+        if self.on_capabilities:
+            self.on_capabilities(self.known_capabilities)
         return self.known_capabilities
 
     # -- search ---------------------------------------------------------------------------------------------------
@@ -91,7 +96,9 @@ class TorznabClient:
             return []
         found: dict[str, OfferedRelease] = {}
         page_size = max(1, min(known.page_size, query.limit))
-        for page in range(1 if query.is_feed else MAX_PAGES):
+        for page in range(query.feed_pages if query.is_feed else MAX_PAGES):
+            if page and self.may_page and not self.may_page():
+                break
             batch = self._page(parameters, page_size, page * page_size)
             fresh = {release.guid: release for release in batch if release.guid not in found}
             found.update(fresh)

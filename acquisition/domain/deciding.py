@@ -6,20 +6,23 @@ person sees every reason at once. A gate that raises counts as a rejection and s
 
 import datetime
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from acquisition.domain.facts import OfferedRelease
 from acquisition.domain.identity import Identity, WantedBook, is_release_of
 from acquisition.domain.profile import MEGABYTE, Profile
 from acquisition.domain.release_names import ParsedRelease, parse_release
+from acquisition.domain.upgrades import Held, Quality, compare
+from acquisition.domain.upgrades import Verdict as Better
 from library.domain.book_files import group_books, is_audio
 from library.domain.languages import language_code
-from library.domain.people import same_person
+from library.domain.people import any_same_person, same_person
 from library.domain.title_parsing import parse_title
 from library.domain.title_words import BUNDLE
 
 BYTES_PER_KBIT = 125
+ROUGHLY = 0.85
 AUDIO_CATEGORIES = range(3000, 4000)
 BOOK_CATEGORIES = range(7000, 8000)
 EBOOK_FORMATS = frozenset({"epub", "mobi", "azw", "azw3", "pdf", "djvu", "cbz", "cbr", "fb2"})
@@ -50,6 +53,10 @@ class Circumstances:
     indexer_name: str = ""
     indexer_priority: int = 25
     account_refusal: str = ""
+    wedge_refusal: str = ""
+    account_note: str = ""
+    first_seen_at: datetime.datetime | None = None
+    held: tuple[Held, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,11 @@ class Candidate:
     runtimes_seconds: tuple[int, ...]
     profile: Profile
     around: Circumstances
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def narrators(self) -> tuple[str, ...]:
+        return self.offer.narrators or self.parsed.narrators
 
     @property
     def format(self) -> str:
@@ -174,6 +186,20 @@ def dramatisation_fits(c: Candidate) -> Rejection | None:
     return None
 
 
+def is_dramatised_as_wished(c: Candidate) -> Rejection | None:
+    if c.profile.only_dramatised and not c.parsed.is_dramatised:
+        return Rejection("not_dramatised", "Read, and you want the dramatised one.")
+    return None
+
+
+def narrator_fits(c: Candidate) -> Rejection | None:
+    """Only a narrator that is named can be the wrong one; who is not named is heard at the import."""
+    wanted = c.profile.narrators
+    if not c.profile.only_narrators or not wanted or not c.narrators or any_same_person(c.narrators, wanted):
+        return None
+    return Rejection("narrator", f"Read by {' and '.join(c.narrators[:3])}, and wanted by {' or '.join(wanted[:3])}.")
+
+
 def format_fits(c: Candidate) -> Rejection | None:
     if c.format and c.profile.formats and c.format not in c.profile.formats:
         return Rejection("format", f"The format {c.format} is not in the profile.")
@@ -181,12 +207,21 @@ def format_fits(c: Candidate) -> Rejection | None:
 
 
 def bitrate_fits(c: Candidate) -> Rejection | None:
-    """Only a bitrate that is stated counts; one that is worked out from size and runtime is judged by `size_fits`."""
+    """A bitrate that is stated must be within the bounds. One that is worked out from size and runtime, which are both
+    rough, only counts where it is clearly too low; what is too much for the runtime is judged by `size_fits`."""
     said = c.offer.bitrate_kbps or c.parsed.bitrate_kbps
     least, most = c.profile.minimum_bitrate_kbps, c.profile.maximum_bitrate_kbps
-    if not said or c.format in LOSSLESS or least <= said <= (most or said):
+    if c.format in LOSSLESS:
         return None
-    return Rejection("bitrate", f"{said} kbit/s; the profile allows {least} to {most}.")
+    if said:
+        fits = least <= said <= (most or said)
+        return None if fits else Rejection("bitrate", f"{said} kbit/s; the profile allows {least} to {most}.")
+    if not c.offer.size_bytes or not c.runtimes_seconds:
+        return None
+    about = c.offer.size_bytes / BYTES_PER_KBIT / min(c.runtimes_seconds)
+    if about >= least * ROUGHLY:
+        return None
+    return Rejection("bitrate", f"About {about:.0f} kbit/s by size and runtime; the profile allows {least} to {most}.")
 
 
 def words_fit(c: Candidate) -> Rejection | None:
@@ -262,7 +297,17 @@ def can_be_fetched(c: Candidate) -> Rejection | None:
 
 
 def is_not_here_yet(c: Candidate) -> Rejection | None:
-    return Rejection("owned", "It is on the shelf already.") if c.around.is_owned else None
+    """A book on the shelf is only fetched again as an upgrade that the profile asks for, by the rule of the import."""
+    if not c.around.is_owned:
+        return None
+    if not c.profile.upgrades_allowed or not c.around.held:
+        return Rejection("owned", "It is on the shelf already.")
+    quality = Quality(c.format, c.bitrate_kbps, c.language, c.narrators, c.is_abridged)
+    found = compare(quality, c.around.held, c.profile)
+    if found.verdict is Better.UPGRADE:
+        return None
+    code = {Better.NOT_ALLOWED: "good_enough", Better.SAME: "no_upgrade", Better.WORSE: "no_upgrade"}
+    return Rejection(code.get(found.verdict, "owned"), f"It is on the shelf already. {found.reason}")
 
 
 def is_not_on_its_way(c: Candidate) -> Rejection | None:
@@ -280,6 +325,23 @@ def account_allows(c: Candidate) -> Rejection | None:
     return Rejection("account", c.around.account_refusal, permanent=False) if c.around.account_refusal else None
 
 
+def wedge_rules_allow(c: Candidate) -> Rejection | None:
+    return Rejection("wedge", c.around.wedge_refusal, permanent=False) if c.around.wedge_refusal else None
+
+
+def is_not_delayed(c: Candidate) -> Rejection | None:
+    """A release is left alone for some hours, so that a better one may appear; the best format need not wait."""
+    hours, formats = c.profile.delay_hours, c.profile.formats
+    if not hours or (formats and c.format == formats[0]):
+        return None
+    moments = (c.offer.published_at, c.around.first_seen_at, c.around.now)
+    until = min(moment for moment in moments if moment) + datetime.timedelta(hours=hours)
+    if until <= c.around.now:
+        return None
+    words = f"Good, and left alone until {until:%Y-%m-%d %H:%M} UTC, in case a better one appears."
+    return Rejection("delayed", words, permanent=False)
+
+
 GATES: tuple[Gate, ...] = (
     not_excluded,
     not_blocklisted,
@@ -292,6 +354,8 @@ GATES: tuple[Gate, ...] = (
     language_fits,
     abridgement_fits,
     dramatisation_fits,
+    is_dramatised_as_wished,
+    narrator_fits,
     format_fits,
     bitrate_fits,
     words_fit,
@@ -301,7 +365,30 @@ GATES: tuple[Gate, ...] = (
     age_fits,
     can_be_fetched,
     account_allows,
+    wedge_rules_allow,
+    is_not_delayed,
 )
+
+# Which fields of the profile a reason rests on, so that it can say who set them.
+RESTS_ON: Mapping[str, tuple[str, ...]] = {
+    "language": ("languages",),
+    "abridged": ("accepts_abridged",),
+    "dramatised": ("accepts_dramatised",),
+    "not_dramatised": ("only_dramatised",),
+    "narrator": ("narrators", "only_narrators"),
+    "format": ("formats",),
+    "bitrate": ("minimum_bitrate_kbps", "maximum_bitrate_kbps"),
+    "forbidden_word": ("must_not_contain",),
+    "required_word": ("must_contain",),
+    "size": ("minimum_size_mb", "maximum_size_mb"),
+    "size_for_runtime": ("maximum_bitrate_kbps",),
+    "seeders": ("minimum_seeders",),
+    "age": ("maximum_age_days",),
+    "owned": ("upgrades_allowed",),
+    "good_enough": ("upgrade_until_format", "formats"),
+    "no_upgrade": ("formats",),
+    "delayed": ("delay_hours",),
+}
 
 
 def consider(
@@ -311,11 +398,12 @@ def consider(
     runtimes_seconds: Sequence[int] = (),
     profile: Profile,
     around: Circumstances,
+    sources: Mapping[str, str] | None = None,
 ) -> Verdict:
-    """All gates, then the order."""
+    """All gates, then the order. `sources` says who set the fields of the profile that differ from the general one."""
     parsed = parse_release(offer.title)
     identity = is_release_of(with_offer(parsed, offer), wanted)
-    candidate = Candidate(offer, parsed, identity, wanted, tuple(runtimes_seconds), profile, around)
+    candidate = Candidate(offer, parsed, identity, wanted, tuple(runtimes_seconds), profile, around, sources or {})
     rejections = tuple(r for gate in GATES if (r := _ask(gate, candidate)) is not None)
     try:
         order, why = rank(candidate)
@@ -340,9 +428,19 @@ def with_offer(parsed: ParsedRelease, offer: OfferedRelease) -> ParsedRelease:
 
 def _ask(gate: Gate, candidate: Candidate) -> Rejection | None:
     try:
-        return gate(candidate)
+        return _with_source(gate(candidate), candidate.sources)
     except (ArithmeticError, ValueError, TypeError, LookupError, AttributeError) as error:
         return Rejection("gate_failed", f"The check {gate.__name__} failed ({type(error).__name__}); not taken.")
+
+
+def _with_source(rejection: Rejection | None, sources: Mapping[str, str]) -> Rejection | None:
+    """The reason, with who set what it rests on where that is not the general profile."""
+    if rejection is None or not sources:
+        return rejection
+    said = dict.fromkeys(sources[name] for name in RESTS_ON.get(rejection.code, ()) if name in sources)
+    if not said:
+        return rejection
+    return replace(rejection, message=f"{rejection.message} (From {' and '.join(said)}.)")
 
 
 NO_ORDER = (0.0,) * 9
@@ -356,8 +454,7 @@ def rank(c: Candidate) -> tuple[tuple[float, ...], tuple[str, ...]]:
     preferred = c.profile.preferred_bitrate_kbps
     bitrate_rank = -abs(math.log2(bitrate / preferred)) if bitrate > 0 and preferred else -2.0
     wanted_voices = c.profile.narrators
-    voices = c.offer.narrators or c.parsed.narrators
-    voice = float(any(same_person(a, b) for a in wanted_voices for b in voices))
+    voice = float(any(same_person(a, b) for a in wanted_voices for b in c.narrators))
     free = float(c.offer.download_volume_factor == 0 or c.delivery == "direct") if c.profile.prefers_freeleech else 0.0
     whole = float(len(c.offer.files or c.offer.direct_files) == 1 or c.format == "m4b")
     seeders = math.log1p(max(c.offer.seeders or 0, 0))
@@ -379,7 +476,7 @@ def rank(c: Candidate) -> tuple[tuple[float, ...], tuple[str, ...]]:
         f"format {c.format or 'unknown'}",
         f"{bitrate} kbit/s" if bitrate else "bitrate unknown",
         "one file" if whole else "several files, or unknown",
-        "free" if free else "counts against the account",
+        c.around.account_note or ("free" if free else "counts against the account"),
         f"{c.offer.seeders if c.offer.seeders is not None else 'unknown'} seeders",
         f"indexer priority {c.around.indexer_priority}",
         f"{-age} days old" if c.offer.published_at else "age unknown",

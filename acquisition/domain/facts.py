@@ -63,7 +63,7 @@ class OfferedRelease:
 class SearchQuery:
     """One tier of a query plan. `text` is free text; the other fields are for indexers that search by field.
 
-    An empty query asks for the newest releases (a feed).
+    An empty query asks for the newest releases (a feed), of which `feed_pages` pages are read at the most.
     """
 
     text: str = ""
@@ -73,6 +73,7 @@ class SearchQuery:
     isbn: str = ""
     asin: str = ""
     limit: int = 100
+    feed_pages: int = 1
 
     @property
     def is_feed(self) -> bool:

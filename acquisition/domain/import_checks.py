@@ -4,11 +4,15 @@ A check that fails blocks the import until a person has looked, except where the
 the download fails, the release is put on the blocklist, and the next best one is taken.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from acquisition.domain.hazards import programs_sentence
-from library.domain.facts import CopyFacts
+from acquisition.domain.profile import Profile
+from acquisition.domain.upgrades import Comparison, Held, Quality, Verdict, compare
+from library.domain.facts import CopyFacts, FileFacts, FileKind
 from library.domain.languages import language_code, language_name
 from library.domain.people import any_same_person
 from library.domain.works import same_work
@@ -16,6 +20,7 @@ from library.domain.works import same_work
 SHORTEST_BOOK_SECONDS = 60
 SLACK_SECONDS = 180
 SAMPLE_SHARE = 0.1  # of the shortest recording that is known
+DEFAULT = Profile()
 STATED = ("tags", "metadata.json", "opf", "nfo")
 UNFINISHED = ("missing_parts", "wrong_part_count", "duplicate_parts", "duplicate_encodings")
 UNREADABLE = frozenset({"file_unreadable", "folder_unreadable", "book_unreadable"})
@@ -38,7 +43,7 @@ class Check:
 @dataclass(frozen=True, slots=True)
 class Expected:
     """What was asked for. Runtimes in seconds, one per known recording; `narrators` as the release promised them;
-    `owned_as` is where the book stands on the shelf already."""
+    `held` is what stands on the shelf of the book already, and `profile` says what may replace it."""
 
     title: str
     authors: tuple[str, ...]
@@ -47,7 +52,8 @@ class Expected:
     tolerance: float = 0.03
     narrators: tuple[str, ...] = ()
     accepts_abridged: bool = True
-    owned_as: str = ""
+    held: tuple[Held, ...] = ()
+    profile: Profile = DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +67,37 @@ class Arrived:
     unfinished: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
+    unpacking: tuple[str, ...] = ()
     book_count: int = 1
 
     @property
     def is_whole(self) -> bool:
         """Whether all that came lies open before us: only then can a fault be the release's."""
-        return not (self.archives or self.unfinished or self.unreadable)
+        return not (self.archives or self.unfinished or self.unreadable or self.unpacking)
+
+    @property
+    def quality(self) -> Quality:
+        """As it is compared with what is on the shelf."""
+        facts = self.facts
+        return Quality(
+            format=commonest_format(file.path for file in facts.audio_files),
+            bitrate_kbps=facts.bitrate_kbps or bitrate_of(facts.files, facts.duration_seconds),
+            language=facts.language,
+            narrators=facts.narrators,
+            is_abridged=facts.is_abridged,
+        )
+
+
+def commonest_format(paths: Iterable[str]) -> str:
+    """The suffix of most of these audio files, without its dot; empty for none."""
+    counts = Counter(PurePosixPath(path).suffix.lower().lstrip(".") for path in paths)
+    return counts.most_common(1)[0][0] if counts else ""
+
+
+def bitrate_of(files: Iterable[FileFacts], seconds: float | None) -> int | None:
+    """kbit/s from sizes and duration, where no file says it."""
+    size = sum(file.size_bytes for file in files if file.kind is FileKind.AUDIO)
+    return round(size * 8 / seconds / 1000) or None if seconds else None
 
 
 def check_arrival(arrived: Arrived, expected: Expected) -> list[Check]:
@@ -74,8 +105,9 @@ def check_arrival(arrived: Arrived, expected: Expected) -> list[Check]:
     return [
         _readable(arrived),
         _finished(arrived),
-        _not_owned(expected),
         _harmless(arrived),
+        _not_unpacking(arrived),
+        *_beside_the_shelf(arrived, expected),
         _audio(arrived),
         _one_book(arrived),
         _parts(arrived),
@@ -94,11 +126,39 @@ def _readable(arrived: Arrived) -> Check:
     return Check("readable", not names, names or "All files can be read.")
 
 
-def _not_owned(expected: Expected) -> Check:
-    if not expected.owned_as:
-        return Check("owned", True, "It is not on the shelf yet.")
-    words = f"It is on the shelf already ({expected.owned_as}); nothing is overwritten."
-    return Check("owned", False, f"{words} Import anyway to replace it; the old files go to the recycle bin.")
+def compared(arrived: Arrived, expected: Expected) -> Comparison:
+    """What came beside what is on the shelf."""
+    return compare(arrived.quality, expected.held, expected.profile)
+
+
+# How each verdict stands to the checks `owned` and `downgrade`: what a person can do about it.
+_IN_THE_WAY = {
+    Verdict.SAME: "Nothing is overwritten. Import anyway to replace it; the old files go to the recycle bin.",
+    Verdict.NOT_ALLOWED: "Import anyway to replace it; the old files go to the recycle bin.",
+    Verdict.OUT_OF_REACH: "Give its library a local path, or import anyway to have it beside.",
+}
+
+
+def _beside_the_shelf(arrived: Arrived, expected: Expected) -> list[Check]:
+    """Whether it is there already, and whether what came is worse: two questions, so that a person who wants it
+    replaced is still told that it would be by something worse."""
+    comparison = compared(arrived, expected)
+    verdict, reason = comparison.verdict, comparison.reason
+    if verdict is Verdict.WORSE:
+        words = f"{reason} Import anyway to replace it all the same; the old files go to the recycle bin."
+        return [Check("owned", True, "It is on the shelf, see below."), Check("downgrade", False, words)]
+    if verdict in _IN_THE_WAY:
+        words = f"It is on the shelf already: {reason} {_IN_THE_WAY[verdict]}"
+        return [Check("owned", False, words), Check("downgrade", True, "It is not worse than what you have.")]
+    return [Check("owned", True, reason), Check("downgrade", True, "It is not worse than what you have.")]
+
+
+def _not_unpacking(arrived: Arrived) -> Check:
+    if not arrived.unpacking:
+        return Check("unpacking", True, "Nobody is still writing to it.")
+    names = ", ".join(arrived.unpacking[:3])
+    words = f"Something still unpacks or writes there: {names}. It is looked at again until that is done."
+    return Check("unpacking", False, words)
 
 
 def _finished(arrived: Arrived) -> Check:

@@ -8,8 +8,10 @@ from acquisition.models.download import (
     ImportStatus,
 )
 from acquisition.models.notification import Notification, NotificationStatus
+from acquisition.models.profile import ReleaseProfile
 from acquisition.models.release import BlocklistEntry, Decision, Release, SearchState
-from acquisition.models.services import ClientKind, DownloadClient, Indexer, IndexerKind
+from acquisition.models.renaming import Rename, RenameStatus
+from acquisition.models.services import ClientKind, DownloadClient, Indexer, IndexerKind, Prowlarr
 
 __all__ = [
     "BlocklistEntry",
@@ -25,6 +27,10 @@ __all__ = [
     "IndexerKind",
     "Notification",
     "NotificationStatus",
+    "Prowlarr",
     "Release",
+    "ReleaseProfile",
+    "Rename",
+    "RenameStatus",
     "SearchState",
 ]

@@ -57,6 +57,9 @@ class Download(models.Model):
     error_code = models.CharField(max_length=60, blank=True)
     error_message = models.CharField(max_length=1000, blank=True)
     overrules = models.JSONField(default=list, blank=True, help_text="Import checks that a person overruled.")
+    preview = models.JSONField(
+        default=dict, blank=True, editable=False, help_text="What its import would do, as of the last look."
+    )
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -122,6 +125,7 @@ class ImportStatus(models.TextChoices):
     PLACING = "placing"
     PLACED = "placed"
     COMMITTED = "committed"
+    UNDOING = "undoing"
     UNDONE = "undone"
     FAILED = "failed"
 
@@ -136,6 +140,9 @@ class ImportRecord(models.Model):
     status = models.CharField(max_length=20, choices=ImportStatus.choices, default=ImportStatus.PLACING)
     source_path = models.CharField(max_length=2000)
     target_path = models.CharField(max_length=1000, help_text="Relative to the root.")
+    wanted_path = models.CharField(
+        max_length=1000, blank=True, help_text="An upgrade's name once what it replaces is gone; relative to the root."
+    )
     staging_path = models.CharField(max_length=1000, blank=True, help_text="Relative to the root, while placing.")
     method = models.CharField(max_length=20, blank=True, help_text="hardlink or copy")
     files = models.JSONField(default=list, help_text="[{source, target, size_bytes, linked}]")

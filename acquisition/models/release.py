@@ -44,6 +44,10 @@ class SearchState(models.Model):
     last_searched_at = models.DateTimeField(null=True, blank=True)
     next_search_at = models.DateTimeField(null=True, blank=True, db_index=True)
     last_outcome = models.CharField(max_length=300, blank=True, help_text="Why it is not here yet.")
+    next_step = models.PositiveSmallIntegerField(default=0, help_text="How much of its query plan is asked already.")
+    asked = models.JSONField(
+        default=dict, blank=True, editable=False, help_text="By indexer: how often it was asked by itself, and when."
+    )
     grabs_today = models.PositiveSmallIntegerField(default=0)
     grabs_date = models.DateField(null=True, blank=True)
 

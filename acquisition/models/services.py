@@ -37,6 +37,25 @@ class IndexerKind(models.TextChoices):
     MYANONAMOUSE = "myanonamouse"
 
 
+class Prowlarr(ServiceHealth):
+    """A Prowlarr server, whose indexers are kept here as they are there."""
+
+    name = models.CharField(max_length=100, unique=True)
+    url = models.CharField(max_length=500)
+    api_key = models.CharField(max_length=200)
+    synced_at = models.DateTimeField(null=True, blank=True, editable=False)
+    last_result = models.CharField(max_length=300, blank=True, editable=False)
+
+    objects = ServiceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = "Prowlarr server"
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Indexer(ServiceHealth):
     name = models.CharField(max_length=100, unique=True)
     kind = models.CharField(max_length=20, choices=IndexerKind.choices, default=IndexerKind.TORZNAB)
@@ -49,18 +68,26 @@ class Indexer(ServiceHealth):
     queries_today = models.PositiveIntegerField(default=0, editable=False)
     grabs_today = models.PositiveIntegerField(default=0, editable=False)
     budget_date = models.DateField(null=True, blank=True, editable=False)
+    feed_read_at = models.DateTimeField(null=True, blank=True, editable=False)
     minimum_seeders = models.PositiveSmallIntegerField(default=1)
     seed_ratio = models.FloatField(null=True, blank=True)
     seed_time_minutes = models.PositiveIntegerField(null=True, blank=True)
     capabilities = models.JSONField(default=dict, blank=True, editable=False)
     capabilities_at = models.DateTimeField(null=True, blank=True, editable=False)
     settings = models.JSONField(default=dict, blank=True)
+    prowlarr = models.ForeignKey(
+        Prowlarr, null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="indexers"
+    )
+    remote_id = models.PositiveIntegerField(null=True, blank=True, editable=False)
 
     objects = ServiceQuerySet.as_manager()
 
     class Meta:
         ordering = ["priority", "name"]
-        constraints = [known_values("indexer", "kind", IndexerKind.values)]
+        constraints = [
+            known_values("indexer", "kind", IndexerKind.values),
+            models.UniqueConstraint(fields=["prowlarr", "remote_id"], name="indexer_once_per_prowlarr"),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import F
-from django.utils import timezone
 
 from accounts.models import User
 from acquisition.domain.deciding import sort_verdicts
@@ -15,11 +14,11 @@ from acquisition.domain.states import DownloadState
 from acquisition.models import Decision, Download, Release, SearchState
 from acquisition.services.grabbing import grab, offer_of
 from acquisition.services.packs import take_best_pack
-from acquisition.services.searching import SearchResult, due_books, judge, search_book
+from acquisition.services.searching import SearchResult, judge, search_book
 from acquisition.services.transitions import RELEASE_AT_FAULT, note
 from acquisition.services.waking import wake_monitor
 from config.errors import ConflictError
-from library.models import Book, Gap
+from library.models import Book
 from library.services.settings import get_setting
 from scheduling.services.context import RunContext
 
@@ -36,6 +35,10 @@ class AcquireResult:
     grabbed: list[dict[str, Any]] = field(default_factory=list)
     not_found: list[dict[str, Any]] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+
+    def miss(self, found: SearchResult) -> None:
+        """Note that nothing of what was found is taken, and why."""
+        self.not_found.append({"book": found.book.pk, "title": found.book.title, "reason": found.outcome})
 
 
 def acquire_books(
@@ -57,7 +60,8 @@ def acquire_books(
         found = search_book(book=book, now=now, run=run.run if run else None)
         result.searched += 1
         result.errors += [error for error in found.errors if error not in result.errors]
-        _take_best(found, result, now, user, dry_run)
+        if not take_best(found, result, now, user, dry_run):
+            result.miss(found)
         if run:
             run.advance(ok=bool(found.accepted), message=f"{book.title}: {found.outcome}"[:200])
             run.log(f"{book.title}: {found.outcome}")
@@ -66,28 +70,30 @@ def acquire_books(
     return result
 
 
-def _take_best(
+def take_best(
     found: SearchResult, result: AcquireResult, now: datetime.datetime, user: User | None, dry_run: bool
-) -> None:
+) -> bool:
+    """Queue the best accepted release, else the best pack that holds the book; whether anything came of it."""
     book = found.book
-    if not found.accepted and not dry_run and (pack := take_best_pack(found=found, now=now)):
+    if not found.accepted:
+        pack = None if dry_run else take_best_pack(found=found, now=now)
+        if pack is None:
+            return False
         row = {"book": book.pk, "title": book.title, "release": pack.title, "indexer": pack.source}
         result.grabbed.append({**row, "download": pack.pk})
-        return
-    if not found.accepted:
-        result.not_found.append({"book": book.pk, "title": book.title, "reason": found.outcome})
-        return
+        return True
     best = found.accepted[0]
     row = {"book": book.pk, "title": book.title, "release": best.release_title, "indexer": best.indexer_name}
     if dry_run or best.release is None:
         result.grabbed.append(row)
-        return
+        return True
     try:
         download = _grab_within_allowance(best.release, book, now, user, best)
     except ConflictError as error:
         result.not_found.append({**row, "reason": error.message})
-        return
+        return True
     result.grabbed.append({**row, "download": download.pk})
+    return True
 
 
 def _grab_within_allowance(
@@ -101,54 +107,8 @@ def _grab_within_allowance(
         rows.exclude(grabs_date=now.date()).update(grabs_date=now.date(), grabs_today=0)
         if not rows.filter(grabs_today__lt=limit).update(grabs_today=F("grabs_today") + 1):
             raise ConflictError(ALLOWANCE, code="daily_allowance")
-        return grab(release=release, books=[book], now=now, user=user, decision=decision)
-
-
-def search_wanted(*, run: RunContext) -> dict[str, Any]:
-    """The job `wanted_search`: what a user named, or, if searching is automatic, the wanted books that are due."""
-    now = timezone.now()
-    params = run.params
-    if "book_ids" in params:
-        books = list(Book.objects.filter(pk__in=params["book_ids"]))
-    elif params.get("gaps"):
-        books = top_gaps(params, now)
-    elif get_setting("search.is_automatic"):
-        books = due_books(now=now, limit=get_setting("search.max_books_per_run"))
-    else:
-        return {"message": "Searching by itself is switched off (setting search.is_automatic)."}
-    result = acquire_books(
-        books=books,
-        now=now,
-        run=run,
-        user=run.run.requested_by,
-        dry_run=bool(params.get("dry_run")),
-        max_downloads=params.get("max_downloads"),
-    )
-    for error in result.errors:
-        run.warn(error)
-    verb = "would be queued" if params.get("dry_run") else "queued"
-    return {
-        "message": f"{result.searched} books searched for, {len(result.grabbed)} downloads {verb}.",
-        "grabbed": result.grabbed,
-        "not_found": result.not_found,
-        "errors": result.errors,
-    }
-
-
-def top_gaps(params: dict[str, Any], now: datetime.datetime) -> list[Book]:
-    """The books of the given or the most pressing gaps: series that are nearest to complete come first."""
-    gaps = Gap.objects.open().filter(counts=True, reason__in=ACQUIRABLE).exclude(book__download_books__is_active=True)
-    if params.get("series_ids") is not None or params.get("author_ids") is not None:
-        series, authors = params.get("series_ids") or [], params.get("author_ids") or []
-        gaps = gaps.filter(series_id__in=series) | gaps.filter(author_id__in=authors)
-    else:
-        gaps = gaps.filter(is_wanted=True)
-    nearest = F("series__completion_percentage").desc(nulls_last=True)
-    ordered = gaps.order_by(nearest, "series_id", "position_first", "pk")
-    ids = list(dict.fromkeys(ordered.values_list("book_id", flat=True)))
-    limit = max(params.get("max_downloads") or 10, 1) * 3
-    books = {book.pk: book for book in Book.objects.filter(pk__in=ids[:limit])}
-    return [books[pk] for pk in ids[:limit] if pk in books]
+        # A book on the shelf is only accepted as the upgrade that its profile asks for.
+        return grab(release=release, books=[book], now=now, user=user, decision=decision, is_upgrade=book.is_owned)
 
 
 ACQUIRABLE = ("missing", "other_language", "abridged_only", "dramatised_only", "not_dramatised", "other_narrator")
@@ -168,6 +128,17 @@ def take_next_best(*, download: Download, now: datetime.datetime) -> list[Downlo
             if error.code == "daily_allowance":
                 raise
     return taken
+
+
+def take_known_best(*, book: Book, now: datetime.datetime) -> Download | None:
+    """The best of the releases that were found lately, judged anew; None when none passes, or not today."""
+    best = _next_best(book, now)
+    if best is None:
+        return None
+    try:
+        return _grab_within_allowance(best, book, now, None, None)
+    except ConflictError:
+        return None  # why: today's allowance is used up, or the book is on its way by now
 
 
 def _next_best(book: Book, now: datetime.datetime) -> Release | None:
@@ -205,7 +176,8 @@ def give_up_and_fall_back(*, download: Download, now: datetime.datetime) -> Down
 def take_found(*, found: SearchResult, now: datetime.datetime, user: User | None = None) -> AcquireResult:
     """Queue the best accepted release of a search that was made already, within the day's allowance."""
     result = AcquireResult(searched=1)
-    _take_best(found, result, now, user, False)
+    if not take_best(found, result, now, user, False):
+        result.miss(found)
     return result
 
 

@@ -1,9 +1,12 @@
 """What came with a download, read as the library reads its books, and put beside what was asked for."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from acquisition.clients.packages import is_package
 from acquisition.domain.hazards import find_programs
 from acquisition.domain.import_checks import UNFINISHED as INCOMPLETE
 from acquisition.domain.import_checks import UNREADABLE, Arrived, Check, Expected
@@ -11,17 +14,20 @@ from acquisition.models import DownloadBook
 from acquisition.services.grabbing import offer_of
 from acquisition.services.locating import content_files, leads_through_link
 from acquisition.services.profiles import profile_for
+from acquisition.services.upgrading import held_of
+from acquisition.services.wanted_facts import known_runtimes
 from library.clients.audio import decode_check
 from library.clients.folders.reader import FolderReader
 from library.domain.book_files import group_books
 from library.domain.facts import CopyFacts, FileFacts, Problem
 from library.domain.file_order import Part, find_incompleteness
-from library.models import Book, Copy, Recording
 from library.services.settings import get_setting
 from scheduling.services.context import RunContext
 
-ARCHIVES = frozenset({".zip", ".rar", ".7z", ".tar", ".gz", ".bz2", ".xz", ".r00", ".tgz"})
-UNFINISHED = frozenset({".part", ".!qb", ".crdownload", ".tmp", ".aria2"})
+ARCHIVES = frozenset({".tar", ".gz", ".bz2", ".xz", ".tgz", ".ace", ".z01", ".zst"})
+UNFINISHED = frozenset({".part", ".!qb", ".crdownload", ".tmp", ".aria2", ".partial", ".filepart", ".download"})
+# Folders that SABnzbd, NZBGet and Unpackerr unpack into, and rename when they are done.
+UNPACKING = re.compile(r"_unpack(?:_|$)|\.unpack|.*_unpackerred$|__incomplete", re.IGNORECASE)
 
 
 @dataclass
@@ -36,6 +42,7 @@ def look(content: Path, link: DownloadBook, run: RunContext) -> Arrived:
 
     For a pack only the files of this book count; `Stopped` when they are not there.
     """
+    before = sizes_of(content)
     items, faults = _items(content)
     others = [path.name for path in _came_for(link, content)]
     facts = _facts_of(content, link, items)
@@ -44,13 +51,15 @@ def look(content: Path, link: DownloadBook, run: RunContext) -> Arrived:
         for file in facts.files
         if leads_through_link(content.parent / file.path, content.parent)
     ]
+    decode_faults = () if linked else tuple(_decode_faults(content.parent, facts, run))
     return Arrived(
         facts=facts,
-        decode_faults=() if linked else tuple(_decode_faults(content.parent, facts, run)),
+        decode_faults=decode_faults,
         archives=tuple(name for name in others if is_archive(name)),
         unfinished=tuple(name for name in others if _suffix(name) in UNFINISHED),
         unreadable=(*linked, *faults, *(p.message for p in facts.problems if p.code in UNREADABLE)),
         programs=tuple(find_programs(others)),
+        unpacking=tuple(still_written(content, before)),
         book_count=1 if link.files else len(group_books(facts.path, [file.path for file in facts.audio_files])),
     )
 
@@ -71,8 +80,28 @@ def _below(path: str) -> str:
     return path.partition("/")[2] or path
 
 
+def sizes_of(content: Path) -> dict[str, int]:
+    """The size of every file below, by its path."""
+    sizes = {}
+    for path in content_files(content):
+        with suppress(OSError):  # why: it went away meanwhile, which is a change like any other
+            sizes[str(path)] = path.stat().st_size
+    return sizes
+
+
+def still_written(content: Path, before: Mapping[str, int]) -> Iterator[str]:
+    """What another program still unpacks or writes there: its folders by name, and files that changed meanwhile."""
+    now = sizes_of(content)
+    folders = {folder.name for path in now for folder in Path(path).relative_to(content.parent).parents}
+    yield from sorted(name for name in folders if UNPACKING.match(name))
+    for path in sorted({*before, *now}):
+        if before.get(path) != now.get(path):
+            yield Path(path).name
+
+
 def is_archive(name: str) -> bool:
-    return _suffix(name) in ARCHIVES
+    """Whether it is packed, in a way that we unpack or in another."""
+    return is_package(name) or _suffix(name) in ARCHIVES
 
 
 def _suffix(name: str) -> str:
@@ -151,20 +180,15 @@ def _decode_faults(base: Path, facts: CopyFacts, run: RunContext) -> Iterator[st
 def expected_of(link: DownloadBook) -> Expected:
     """What was asked for with a book of a download."""
     book, release = link.book, link.download.release
-    runtimes = Recording.objects.filter(book=book, runtime_seconds__gt=0).values_list("runtime_seconds", flat=True)
     profile = profile_for(book)
     return Expected(
         title=book.title,
         authors=tuple(book.authors.values_list("name", flat=True)),
-        runtimes_seconds=tuple(r for r in [*runtimes, book.duration_seconds] if r),
+        runtimes_seconds=known_runtimes(book),
         languages=tuple(profile.languages),
         tolerance=float(get_setting("import.duration_tolerance")),
         narrators=offer_of(release).narrators if release else (),
         accepts_abridged=profile.accepts_abridged,
-        owned_as=_owned_as(book),
+        held=held_of(book),
+        profile=profile,
     )
-
-
-def _owned_as(book: Book) -> str:
-    copy = Copy.objects.present().filter(book=book).first()
-    return copy.path if copy else ""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from django.db import IntegrityError, transaction
 
@@ -13,7 +14,7 @@ from acquisition.services.ports import open_client, open_indexer
 from config.errors import ConflictError, UnabridgedError, ValidationError
 from config.http import redact
 
-Service = TypeVar("Service", Indexer, DownloadClient)
+Service = TypeVar("Service", bound=Indexer | DownloadClient)
 MASK = "***"
 SECRET_COLUMNS = frozenset({"api_key", "password"})
 SECRET_SETTING = re.compile(r"(?i)(password|secret|token|api_?key|cookie|mam_id|passkey)")
@@ -37,6 +38,8 @@ def save_service(row: Service, *, values: Mapping[str, Any], user: User | None) 
         setattr(row, name, _unmasked(row.settings, value) if name == "settings" else value)
     _check_usable(row)
     row.failure_level, row.paused_until = 0, None
+    if isinstance(row, Indexer):
+        row.capabilities_at = None
     try:
         with transaction.atomic():
             row.save()
@@ -59,6 +62,19 @@ def remove_service(row: Indexer | DownloadClient, *, user: User | None) -> None:
     with transaction.atomic():
         record(f"{_kind(row)}.deleted", actor=user, target=row)
         row.delete()
+
+
+def address_fault(text: str) -> str:
+    """What is wrong with the address of a service, or empty. Hosts of one word, as containers call each other, are
+    good; so is an empty address, which means the kind's own."""
+    try:
+        parts = urlsplit(text)
+        is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_good = False
+    if text and (not is_good or any(character.isspace() for character in text)):
+        return "Must be an address that begins with http:// or https://."
+    return ""
 
 
 def masked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:

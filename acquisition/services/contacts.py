@@ -4,7 +4,7 @@ import datetime
 
 from acquisition.domain.facts import SearchQuery
 from acquisition.models import DownloadClient, Indexer
-from acquisition.services.ports import ask, open_client, open_indexer
+from acquisition.services.ports import ask, keep_capabilities, open_client, open_indexer
 
 
 def check_indexer(indexer: Indexer, *, now: datetime.datetime) -> str:
@@ -12,12 +12,8 @@ def check_indexer(indexer: Indexer, *, now: datetime.datetime) -> str:
     client = open_indexer(indexer)
     facts = ask(indexer, client.capabilities, now=now)
     newest = ask(indexer, lambda: client.search(SearchQuery(limit=10)), now=now)
-    Indexer.objects.filter(pk=indexer.pk).update(
-        capabilities={"server": facts.server, "book_params": list(facts.book_params)},
-        capabilities_at=now,
-        version=facts.server[:60],
-        last_error="",
-    )
+    keep_capabilities(indexer, facts, now=now)
+    Indexer.objects.filter(pk=indexer.pk).update(last_error="")
     fields = f"searches books by {', '.join(facts.book_params)}" if facts.book_params else "searches by free text"
     server = f" ({facts.server})" if facts.server else ""
     return f"{indexer.name}{server} answers; it {fields}; {len(newest)} of its newest releases were read."

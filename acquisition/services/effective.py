@@ -1,7 +1,7 @@
 """The settings in force, with secrets masked, and changing them with an entry in the audit trail."""
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -10,7 +10,7 @@ from django.db import connection
 from accounts.models import User
 from accounts.services.audit import record
 from acquisition.domain.profile import Profile
-from acquisition.services.profiles import change_profile, default_profile
+from acquisition.services.profiles import change_profile, check_ranges, default_profile
 from config.errors import ValidationError
 from library.models import Setting
 from library.services.settings import KNOWN, change_settings, get_settings
@@ -19,6 +19,7 @@ MASK = "***"
 # Settings whose values are secrets: the addresses hold tokens.
 SECRETS = frozenset({"notifications.urls"})
 # Settings with an endpoint of their own, which checks them by sending to them.
+PERIODS = {1: "second", 60: "minute", 3600: "hour", 86_400: "day"}
 SET_ELSEWHERE = dict.fromkeys(("notifications.urls", "notifications.events"), "/api/system/notifications/")
 
 
@@ -54,8 +55,14 @@ def _environment() -> dict[str, Any]:
         "behind_proxy": settings.BEHIND_PROXY,
         "trusted_hosts": sorted(settings.TRUSTED_HOSTS),
         "log_level": settings.LOG_LEVEL,
-        "rate_limits": {tier: rate or "none" for tier, rate in settings.RATE_LIMITS.items()},
+        "rate_limits": {tier: _rate(rate) for tier, rate in settings.RATE_LIMITS.items()},
     }
+
+
+def _rate(rate: tuple[int, int]) -> str:
+    """As it is written in the environment: `60/minute`."""
+    count, seconds = rate
+    return f"{count}/{PERIODS[seconds]}"
 
 
 def masked(key: str, value: Any) -> Any:
@@ -79,7 +86,7 @@ def change_configuration(*, changes: Mapping[str, Any], user: User | None) -> di
 
 def change_quality_rules(*, changes: Mapping[str, Any], user: User | None) -> dict[str, dict[str, Any]]:
     """Change the general release profile; all or nothing, and only to one that some release can meet."""
-    _check_ranges({**_plain(default_profile()), **changes}, changes)
+    check_ranges({**_plain(default_profile()), **changes}, changes)
     changed = change_profile(changes=changes, user=user)
     if changed:
         record("quality_rules.changed", actor=user, target_name="default", detail=changed)
@@ -95,20 +102,3 @@ def _plain(profile: Profile) -> dict[str, Any]:
     names = profile.__dataclass_fields__
     values = {name: getattr(profile, name) for name in names}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
-
-
-def _check_ranges(wanted: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
-    for rising in (
-        ("minimum_bitrate_kbps", "preferred_bitrate_kbps", "maximum_bitrate_kbps"),
-        ("minimum_size_mb", "maximum_size_mb"),
-    ):
-        if not _rises([wanted.get(name) for name in rising]):
-            fault = f"These must not fall: {', '.join(f'{name} {wanted.get(name)}' for name in rising)}."
-            raise ValidationError(fault, fields=dict.fromkeys([n for n in rising if n in changes] or rising, fault))
-
-
-def _rises(numbers: Sequence[Any]) -> bool:
-    """Whether no number is less than the one before; what is no number is somebody else's complaint."""
-    if not all(isinstance(number, int) for number in numbers):
-        return True
-    return list(numbers) == sorted(numbers)

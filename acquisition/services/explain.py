@@ -6,10 +6,11 @@ from acquisition.domain.deciding import consider
 from acquisition.domain.facts import OfferedRelease
 from acquisition.domain.release_names import parse_release
 from acquisition.models import Decision, DownloadBook, SearchState
-from acquisition.services.profiles import profile_for
-from acquisition.services.searching import circumstances, wanted_book
+from acquisition.services.profiles import profiles_of
+from acquisition.services.searching import circumstances
+from acquisition.services.wanted_facts import known_runtimes, wanted_book
 from config.errors import ValidationError
-from library.models import Book, Gap, Recording
+from library.models import Book, Gap
 from library.services.explain import Explanation, explain_gap, explain_path, explain_title, find_book, told
 
 KINDS = ("path", "title", "release", "gap")
@@ -38,15 +39,16 @@ def explain(*, kind: str, text: str, author: str = "", book: str = "", now: date
 def explain_release(name: str, book: Book, *, now: datetime.datetime) -> Explanation:
     """How a release name is read, whether it is the book and why, and every gate that it fails."""
     wanted = wanted_book(book)
-    known = Recording.objects.filter(book=book).values_list("runtime_seconds", flat=True)
+    chosen = profiles_of([book])[book.pk]
     # A name alone has no link; a made-up one keeps the gates to what the name says.
     offer = OfferedRelease(guid=name, title=name, magnet_url="magnet:?xt=urn:btih:" + "0" * 40)
     verdict = consider(
         offer,
         wanted,
-        runtimes_seconds=tuple(runtime for runtime in [*known, book.duration_seconds] if runtime),
-        profile=profile_for(book),
+        runtimes_seconds=known_runtimes(book),
+        profile=chosen.profile,
         around=circumstances(book, now),
+        sources=chosen.sources,
     )
     identity = verdict.candidate.identity
     found = Explanation(f"The release “{name}”\nfor “{book.title}” (number {book.pk})")

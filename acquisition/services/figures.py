@@ -13,7 +13,7 @@ from scheduling.models import FailedAttempt, Run, RunStatus
 
 Figures = dict[str, Any]
 # Lower bounds of the bands of completeness, in percent.
-BANDS = (("0_49", 0, 49), ("50_79", 50, 79), ("80_99", 80, 99), ("100", 100, 100))
+BANDS = (("below_50", 0, 49), ("from_50_to_79", 50, 79), ("from_80_to_99", 80, 99), ("complete", 100, 100))
 PERIODS = (("last_24_hours", 1), ("last_7_days", 7), ("last_30_days", 30))
 NOT_OBTAINED = (DownloadState.FAILED, DownloadState.ABANDONED)
 

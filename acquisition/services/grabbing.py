@@ -5,13 +5,14 @@ import math
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from accounts.models import User
 from acquisition.clients.registry import trusted_guard
+from acquisition.domain.account_rules import judge_account
 from acquisition.domain.facts import (
     AddOptions,
     ClientDownload,
@@ -23,10 +24,22 @@ from acquisition.domain.facts import (
 )
 from acquisition.domain.faults import is_release_fault
 from acquisition.domain.states import DownloadState
-from acquisition.models import BlocklistEntry, ClientKind, Decision, Download, DownloadBook, DownloadClient, Release
+from acquisition.models import (
+    BlocklistEntry,
+    ClientKind,
+    Decision,
+    Download,
+    DownloadBook,
+    DownloadClient,
+    Indexer,
+    IndexerKind,
+    Release,
+)
+from acquisition.services.budgets import count_grab
 from acquisition.services.choosing import choose_files, chosen_files
 from acquisition.services.ports import ask, is_paused, open_client, open_indexer, trusted_hosts
 from acquisition.services.searching import blocked_releases, is_blocked
+from acquisition.services.tracker import WEDGE, account_facts
 from acquisition.services.transitions import fail, move, note, note_once
 from acquisition.services.vetting import vet
 from config.errors import ConflictError, ExternalAPIError, Rejected, Unavailable
@@ -44,16 +57,18 @@ def grab(
     overrule: str = "",
     decision: Decision | None = None,
     files: Mapping[int, Sequence[str]] | None = None,
+    is_upgrade: bool = False,
 ) -> Download:
     """Queue a release for its books. ConflictError when one of them is on its way (conflict) or on the shelf
     (already_owned), or the release is on the blocklist (blocklisted): the database decides, in one transaction.
 
     `overrule` is a person's reason to take it although it is owned or blocked; what is owned is then replaced at the
-    import. `files` says which files of a pack are which book (by its id).
+    import. `is_upgrade` says that the profile asks for that: then the import compares what came with what is there.
+    `files` says which files of a pack are which book (by its id).
     """
     try:
         with transaction.atomic():
-            owned = _lock_and_check(release, books, overrule)
+            owned = _lock_and_check(release, books, overrule, is_upgrade=is_upgrade)
             download = Download.objects.create(
                 title=release.title,
                 author=_author_of(books),
@@ -63,7 +78,7 @@ def grab(
                 infohash=release.infohash,
                 size_bytes=release.size_bytes,
                 max_retries=get_setting("downloads.max_retries"),
-                overrules=["owned"] if owned else [],
+                overrules=_overrules(owned=owned, overrule=overrule),
                 created_by=user,
                 status_at=now,
             )
@@ -73,7 +88,7 @@ def grab(
             )
             note(
                 download,
-                "Queued." if not overrule else f"Queued by hand: {overrule}",
+                _queued_words(overrule, is_upgrade=owned),
                 actor=_actor(user),
                 new="queued",
                 now=now,
@@ -88,11 +103,28 @@ def grab(
     return download
 
 
-def _lock_and_check(release: Release, books: Sequence[Book], overrule: str) -> bool:
+UPGRADE = "upgrade"
+
+
+def _overrules(*, owned: bool, overrule: str) -> list[str]:
+    """A person's word replaces what is on the shelf, whatever comes; the profile's wish only lets it be fetched, and
+    the import looks whether what came is better indeed."""
+    if not owned:
+        return []
+    return ["owned"] if overrule else [UPGRADE]
+
+
+def _queued_words(overrule: str, *, is_upgrade: bool) -> str:
+    if overrule:
+        return f"Queued by hand: {overrule}"
+    return "Queued to replace what is on the shelf, which is worse by the profile." if is_upgrade else "Queued."
+
+
+def _lock_and_check(release: Release, books: Sequence[Book], overrule: str, *, is_upgrade: bool = False) -> bool:
     """Hold the books' rows against an import that is about to own them; whether one of them is owned."""
     rows = list(Book.objects.select_for_update().filter(pk__in=[book.pk for book in books]).order_by("pk"))
     owned = [book for book in rows if book.is_owned]
-    if owned and not overrule:
+    if owned and not (overrule or is_upgrade):
         raise ConflictError(
             f"{owned[0].title} is on the shelf already.", code="already_owned", context={"books": [owned[0].pk]}
         )
@@ -166,7 +198,7 @@ RESERVE_BYTES = 64 * MEGABYTE
 def _is_needless(download: Download) -> bool:
     """Whether all its books came onto the shelf while it waited, and nobody asked for a replacement."""
     books = download.books.all()
-    return bool(books) and all(book.is_owned for book in books) and "owned" not in download.overrules
+    return bool(books) and all(book.is_owned for book in books) and not {"owned", UPGRADE} & set(download.overrules)
 
 
 def _not_handed_over(download: Download, error: ExternalAPIError, now: datetime.datetime) -> Download:
@@ -305,7 +337,9 @@ def _payload_of(download: Download, now: datetime.datetime) -> Payload:
         if is_paused(indexer, now):
             words = f"{indexer.name} is left alone until {indexer.paused_until:%H:%M}: {indexer.last_error}"
             raise Unavailable(words, service=indexer.name)
-        return ask(indexer, lambda: open_indexer(indexer).fetch(offer), now=now)
+        payload = ask(indexer, lambda: _fetch(download, indexer, offer, now), now=now)
+        count_grab(indexer, today=now.date())
+        return payload
     sent: Mapping[str, Any] = download.payload
     if sent.get("magnet_link"):
         return Payload(magnet_url=sent["magnet_link"])
@@ -321,6 +355,22 @@ def _payload_of(download: Download, now: datetime.datetime) -> Payload:
 
 
 NOTHING_TO_FETCH = "nothing_to_fetch"
+
+
+def _fetch(download: Download, indexer: Indexer, offer: OfferedRelease, now: datetime.datetime) -> Payload:
+    """From the indexer; made free by a wedge where its rules spend one. That is written down before it is done, so that
+    a crash in between costs the day's count and never a second wedge."""
+    client = open_indexer(indexer)
+    if indexer.kind != IndexerKind.MYANONAMOUSE:
+        return client.fetch(offer)
+    is_spent = download.events.filter(code=WEDGE).exists()
+    account = judge_account(offer, account_facts(indexer, now=now))
+    if not (is_spent or account.spend_wedge):
+        return client.fetch(offer)
+    if not is_spent:
+        note(download, f"A freeleech wedge is spent on it: {account.note}.", code=WEDGE, now=now)
+    spending: Any = client
+    return cast(Payload, spending.fetch(offer, spend_wedge=True))
 
 
 def _fetch_torrent(url: str) -> Payload:

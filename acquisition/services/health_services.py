@@ -5,8 +5,10 @@ from collections.abc import Iterator
 
 from acquisition.domain.facts import ClientHealth
 from acquisition.domain.health import Finding, error, notice, ok, warning
-from acquisition.models import DownloadClient, Indexer
+from acquisition.models import DownloadClient, Indexer, Prowlarr
 from acquisition.services.probes import Probe, probe_audiobookshelf, probe_client, probe_indexer, probe_provider
+from acquisition.services.prowlarr import check_prowlarr
+from config.errors import ExternalAPIError
 from library.models import Audiobookshelf, ProviderState
 from library.services.providers import EMBEDDED, ensure_providers
 
@@ -20,6 +22,22 @@ def check_indexers(now: datetime.datetime, *, talk: bool) -> Iterator[Finding]:
             yield from _told("indexer", row.name, probe_indexer(row, now=now))
         else:
             yield _last_contact("indexer", row, now)
+
+
+def check_prowlarr_servers(now: datetime.datetime, *, talk: bool) -> Iterator[Finding]:
+    """Whether the servers whose indexers are kept here could be read."""
+    for row in Prowlarr.objects.filter(is_enabled=True):
+        if talk and not _rests(row, now):
+            try:
+                yield ok("prowlarr", check_prowlarr(row, now=now), row.name)
+            except ExternalAPIError as fault:
+                yield error("prowlarr", fault.message, row.name)
+        elif row.last_error and not row.synced_at:
+            yield error("prowlarr", row.last_error, row.name)
+        elif row.last_error:
+            yield warning("prowlarr", f"Its indexers are not kept up to date: {row.last_error}", row.name)
+        else:
+            yield _last_contact("prowlarr", row, now)
 
 
 def check_clients(now: datetime.datetime, healths: dict[str, ClientHealth], *, talk: bool) -> Iterator[Finding]:
@@ -63,11 +81,11 @@ def check_audiobookshelves(now: datetime.datetime, *, talk: bool) -> Iterator[Fi
             yield ok("audiobookshelf", _seen(row.name, row.last_ok_at), row.name)
 
 
-def _rests(row: Indexer | DownloadClient, now: datetime.datetime) -> bool:
+def _rests(row: Indexer | DownloadClient | Prowlarr, now: datetime.datetime) -> bool:
     return bool(row.paused_until and row.paused_until > now)
 
 
-def _last_contact(code: str, row: Indexer | DownloadClient, now: datetime.datetime) -> Finding:
+def _last_contact(code: str, row: Indexer | DownloadClient | Prowlarr, now: datetime.datetime) -> Finding:
     if _rests(row, now):
         words = f"{row.name} is left alone until {row.paused_until:%Y-%m-%d %H:%M} UTC after failures: {row.last_error}"
         return error(code, words, row.name)

@@ -1,24 +1,20 @@
 """Filing what came: checked, placed, committed to the database, and the gap closed by the same act."""
 
 import datetime
-import uuid
 from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from acquisition.domain.import_checks import NEVER_OVERRULED, Arrived, Check, check_arrival, failed
+from acquisition.domain.import_checks import NEVER_OVERRULED
 from acquisition.domain.states import DownloadState
 from acquisition.models import Download, DownloadBook, ImportRecord, ImportStatus
 from acquisition.services.acquiring import give_up_and_fall_back
-from acquisition.services.arriving import Stopped, expected_of, is_archive, look
-from acquisition.services.filing import book_name, free_folder, import_root, moves_of, template_of
-from acquisition.services.locating import content_files, locate, refresh_location
+from acquisition.services.arriving import Stopped
+from acquisition.services.filing import sidecars_of
+from acquisition.services.locating import refresh_location
 from acquisition.services.placing import (
-    STAGING,
     FileMove,
     PlacingError,
     Superseded,
@@ -28,23 +24,20 @@ from acquisition.services.placing import (
     place,
     root_path,
 )
-from acquisition.services.recycling import bring_back, plan_replacement, recycle_replaced, take_back
+from acquisition.services.planning import Plan, journal_of, make_plan, preview_of
+from acquisition.services.settling import OPEN, after_commit
 from acquisition.services.transitions import block, fail, move, note, note_once
-from acquisition.services.unpacking import UNPACKED, clear_unpacked, unpack
-from config.errors import ConflictError, ExternalAPIError, Unavailable, ValidationError
+from config.errors import ConflictError, Unavailable, ValidationError
 from library.clients.folders.reader import FolderReader
 from library.domain.facts import CopyFacts
-from library.domain.naming import render_folder, sidecar_metadata
-from library.models import Book, Copy, LibraryRoot, MatchState, RootKind
+from library.models import Book, Copy, MatchState
 from library.services.gaps import recount_books
-from library.services.readers import open_audiobookshelf
 from library.services.settings import get_setting
 from library.services.shelf import adopt_copy, refresh_ownership
 from scheduling.services.context import RunContext
 
 S = DownloadState
-OPEN = (ImportStatus.PLACING, ImportStatus.PLACED)
-ENDED_WITHOUT = (S.CANCELLED, S.FAILED, S.ABANDONED, S.QUEUED, S.GRABBED, S.DOWNLOADING)
+UNPACKING_PATIENCE = datetime.timedelta(hours=2)
 
 
 def import_download(*, download_id: int, run: RunContext) -> dict[str, Any]:
@@ -69,7 +62,7 @@ def import_download(*, download_id: int, run: RunContext) -> dict[str, Any]:
     if not copies:
         block(download, code="no_book", message="Nobody said which book this is. Choose it, then import.")
         return {"message": "Nobody said which book this is."}
-    _after_commit(download, copies)
+    after_commit(download, copies)
     return {"message": f"On the shelf: {', '.join(copy.title for copy in copies)}", "copies": [c.pk for c in copies]}
 
 
@@ -79,7 +72,12 @@ def _block(download: Download, error: PlacingError) -> dict[str, Any]:
 
 
 def _end(download: Download, stop: Stopped) -> dict[str, Any]:
-    """Blocked, or failed with the release at fault and the next best one taken."""
+    """Blocked, or failed with the release at fault and the next best one taken; or looked at again, while something
+    still writes there."""
+    if {check.code for check in stop.checks} == {"unpacking"} and _may_wait(download):
+        words = stop.checks[0].message
+        note_once(download, words, code="unpacking")
+        return {"message": words, "code": "unpacking"}
     certain = [check for check in stop.checks if check.is_fault]
     words = " ".join(check.message for check in certain or stop.checks)
     code = (certain or stop.checks)[0].code
@@ -89,6 +87,11 @@ def _end(download: Download, stop: Stopped) -> dict[str, Any]:
         return {"message": words, "code": code, "next": following.pk if following else None}
     block(download, code=code, message=f"{words} Look at it, then import anyway or choose another release.")
     return {"message": words, "code": code}
+
+
+def _may_wait(download: Download) -> bool:
+    """The look is repeated every minute; who writes for longer than this has probably stopped."""
+    return timezone.now() - download.status_at < UNPACKING_PATIENCE
 
 
 def _import_book(link: DownloadBook, run: RunContext) -> Copy:
@@ -106,7 +109,7 @@ def _import_book(link: DownloadBook, run: RunContext) -> Copy:
         place(
             record,
             moves,
-            sidecar=sidecar_metadata(book_name(link.book)),
+            sidecars=sidecars_of(link.book),
             hardlink=get_setting("import.hardlink"),
             alive=run.flush,
         )
@@ -119,31 +122,24 @@ def _import_book(link: DownloadBook, run: RunContext) -> Copy:
 
 def _plan(link: DownloadBook, record: ImportRecord | None, run: RunContext) -> ImportRecord:
     """Look at what came, check it, and write the journal of what will be placed where."""
-    download, book = link.download, link.book
-    root = import_root(book)
-    content = _content(download, root, run)
-    run.report(message=f"Checking {book.title}")
-    arrived = look(content, link, run)
-    checks = _check(arrived, link)
-    facts = arrived.facts
-    target = render_folder(book_name(book, facts), template_of(root))
-    replaced = plan_replacement(book) if "owned" in download.overrules else []
-    values = {
-        "root": root,
-        "source_path": str(content)[:2000],
-        "target_path": free_folder(root, target) if replaced else target,
-        "staging_path": f"{STAGING}/import-{uuid.uuid4().hex[:12]}",
-        "files": [_as_json(m) for m in moves_of(content.parent, facts, book, template_of(root))],
-        "checks": [{"code": c.code, "ok": c.ok, "message": c.message} for c in checks],
-        "replaced": replaced,
-        "status": ImportStatus.PLACING,
-    }
+    plan = make_plan(link, run)
+    _keep_preview(link, plan)
+    if plan.standing:
+        raise Stopped(plan.standing)
+    values = journal_of(plan, link, run)
     if record is None:
-        return _write_journal(download, book, values)
+        return _write_journal(link.download, link.book, values)
     discard_staging(record)
     ImportRecord.objects.filter(pk=record.pk).update(**values)
     record.refresh_from_db()
     return record
+
+
+def _keep_preview(link: DownloadBook, plan: Plan) -> None:
+    """What would be filed where, for the person who is asked when it is blocked."""
+    kept = {**link.download.preview, str(link.book_id): preview_of(plan, link)}
+    link.download.preview = kept
+    Download.objects.filter(pk=link.download_id).update(preview=kept)
 
 
 def _write_journal(download: Download, book: Book, values: dict[str, Any]) -> ImportRecord:
@@ -152,32 +148,6 @@ def _write_journal(download: Download, book: Book, values: dict[str, Any]) -> Im
             return ImportRecord.objects.create(download=download, book=book, **values)
     except IntegrityError as error:
         raise Superseded(f"Another worker files {book.title}.") from error
-
-
-def _content(download: Download, root: LibraryRoot, run: RunContext) -> Path:
-    """What came; what came packed is unpacked first."""
-    content = locate(download)
-    files = list(content_files(content))
-    packed = [path for path in files if path.suffix.lower() in UNPACKED]
-    others = [path for path in files if is_archive(path.name) and path not in packed]
-    if not packed or others or any(item.audio_files for item in _quick(content)):
-        return content
-    return unpack(packed, Path(root.path), download.pk, alive=run.flush)
-
-
-def _quick(content: Path) -> list[CopyFacts]:
-    return [item for item in FolderReader(content.parent).read_only(content.name) if isinstance(item, CopyFacts)]
-
-
-def _check(arrived: Arrived, link: DownloadBook) -> list[Check]:
-    checks = check_arrival(arrived, expected_of(link))
-    if standing := failed(checks, link.download.overrules):
-        raise Stopped(standing)
-    return checks
-
-
-def _as_json(move_: FileMove) -> dict[str, Any]:
-    return {"source": move_.source, "target": move_.target, "size_bytes": move_.size_bytes}
 
 
 def _commit(record: ImportRecord, link: DownloadBook) -> Copy:
@@ -223,92 +193,6 @@ def _read_back(record: ImportRecord) -> CopyFacts:
     )
 
 
-def _after_commit(download: Download, copies: Sequence[Copy]) -> None:
-    """What follows from the commit, and is done again by the sweep where a crash comes between."""
-    now = timezone.now()
-    for record in download.imports.filter(status=ImportStatus.COMMITTED).select_related("root"):
-        _settle(record, now)
-    _announce(copies)
-
-
-def _settle(record: ImportRecord, now: datetime.datetime) -> None:
-    if record.download_id:
-        with suppress(OSError):  # why: what is left of the unpacking is tried again at the next look
-            clear_unpacked(Path(record.root.path), record.download_id)
-    try:
-        recycle_replaced(record, now=now)
-    except PlacingError as error:
-        if record.download:
-            note_once(record.download, f"What it replaces is still there: {error.message}", code=error.code, now=now)
-
-
-def clear_cut_off_imports(*, now: datetime.datetime) -> int:
-    """After crashes and cancellations: take back what was staged or placed for downloads that ended otherwise, and
-    finish what was left to do for those that were imported. Returns how many were taken back."""
-    recent = now - datetime.timedelta(days=2)
-    for record in ImportRecord.objects.filter(status=ImportStatus.COMMITTED, finished_at__gte=recent):
-        if any(not entry.get("done") for entry in record.replaced):
-            _settle(record, now)
-    count = 0
-    for record in ImportRecord.objects.filter(status__in=OPEN).select_related("root", "download"):
-        ended = record.download is None or record.download.status in ENDED_WITHOUT
-        if ended and _take_back_open(record, now):
-            count += 1
-    return count
-
-
-def _take_back_open(record: ImportRecord, now: datetime.datetime) -> bool:
-    try:
-        discard_staging(record)
-        if record.status == ImportStatus.PLACED:
-            take_back(record, now=now)
-        if record.download_id:
-            clear_unpacked(root_path(record), record.download_id)
-    except (PlacingError, OSError) as error:
-        words = error.message if isinstance(error, PlacingError) else str(error)
-        ImportRecord.objects.filter(pk=record.pk).update(error_message=words[:1000])
-        return False
-    ImportRecord.objects.filter(pk=record.pk, status__in=OPEN).update(status=ImportStatus.FAILED, finished_at=now)
-    return True
-
-
-def _announce(copies: Sequence[Copy]) -> None:
-    """Ask Audiobookshelf to look, once per library; a server that is down finds the books at its next scan anyway."""
-    roots = {copy.root_id: copy.root for copy in copies}
-    for root in roots.values():
-        if root.kind != RootKind.AUDIOBOOKSHELF or root.server is None:
-            continue
-        client = open_audiobookshelf(root.server)
-        try:
-            client.scan(root.abs_library_id)
-        except ExternalAPIError as error:
-            for record in ImportRecord.objects.filter(copy__in=[c for c in copies if c.root_id == root.pk]):
-                if record.download:
-                    note(record.download, f"Audiobookshelf was not told: {error.message}", code=error.code)
-        finally:
-            client.close()
-
-
-def confirm_imports(*, now: datetime.datetime) -> int:
-    """Look whether Audiobookshelf has seen what was filed into its libraries; gives the copies their item ids."""
-    confirmed = 0
-    waiting = ImportRecord.objects.filter(
-        status=ImportStatus.COMMITTED, confirmed_at=None, root__kind=RootKind.AUDIOBOOKSHELF, copy__isnull=False
-    ).select_related("root__server", "copy")
-    for record in waiting[:20]:
-        if record.root.server is None or record.copy is None:
-            continue
-        client = open_audiobookshelf(record.root.server)
-        with suppress(ExternalAPIError):
-            item = client.find_item_by_path(record.root.abs_library_id, record.target_path, newest=400)
-            if item:
-                Copy.objects.filter(pk=record.copy.pk, abs_item_id="").update(abs_item_id=item.abs_item_id)
-                ImportRecord.objects.filter(pk=record.pk).update(confirmed_at=now)
-                confirmed += 1
-        client.close()
-    return confirmed
-
-
 def overrule_and_import(*, download: Download, codes: Sequence[str], reason: str, actor: str) -> Download:
     """A person's word against checks: recorded, then the import goes on. ConflictError when it is not blocked,
     ValidationError for a check where there is nothing to file."""
@@ -334,27 +218,3 @@ def import_again(*, download: Download, actor: str) -> Download:
     return move(
         download, S.IMPORTING, message="Import again.", actor=actor, error_code="", error_message=""
     )  # fmt: skip
-
-
-def undo_import(*, record: ImportRecord, actor: str, now: datetime.datetime) -> ImportRecord:
-    """Take an import back: its files go to the recycle bin, what it replaced returns, its gap opens again."""
-    if record.status != ImportStatus.COMMITTED:
-        raise ConflictError("Only a finished import can be undone.", code="illegal_transition")
-    removed = take_back(record, now=now)
-    with transaction.atomic():
-        copy_id = record.copy_id
-        ImportRecord.objects.filter(pk=record.pk).update(status=ImportStatus.UNDONE, finished_at=now, copy=None)
-        if copy_id:
-            Copy.objects.filter(pk=copy_id).delete()
-        if record.book_id:
-            refresh_ownership([record.book_id])
-            recount_books([record.book_id], now=now)
-    returned = bring_back(record, now=now)
-    if returned and record.book_id:
-        refresh_ownership([record.book_id])
-        recount_books([record.book_id], now=now)
-    if record.download:
-        words = f"{actor} undid the import; {removed} files went to the recycle bin."
-        note(record.download, words, code="undone", actor=actor, now=now)
-    record.refresh_from_db()
-    return record

@@ -7,8 +7,10 @@ from typing import Any
 
 from django.db import transaction
 
+from accounts.models import User
+from accounts.services.audit import record
 from acquisition.models import ClientKind, DownloadClient, Indexer, IndexerKind
-from acquisition.services.ports import open_client, open_indexer
+from acquisition.services.configuring import address_fault, save_service
 from config.errors import ConflictError, UnabridgedError, ValidationError
 from config.http import redact
 from library.clients.providers import KNOWN_PROVIDERS
@@ -27,8 +29,7 @@ def _text(limit: int) -> Callable[[Any], str]:
 
 
 def _url(value: Any) -> str:
-    good = isinstance(value, str) and len(value) <= 500 and (not value or value.startswith(("http://", "https://")))
-    return "" if good else "must be an address that begins with http:// or https://"
+    return _text(500)(value) or address_fault(value.strip())
 
 
 def _flag(value: Any) -> str:
@@ -160,29 +161,46 @@ def fields_of(row: Row) -> Mapping[str, Field]:
     return CLIENT_FIELDS if isinstance(row, DownloadClient) else PROVIDER_FIELDS
 
 
-def create_or_change_integration(name: str, values: Mapping[str, Any]) -> tuple[Row, bool, list[str]]:
-    """Set a service up or change it; returns (row, was it made, names of the changed columns without their values).
+def create_or_change_integration(name: str, values: Mapping[str, Any], *, user: User | None) -> tuple[Row, list[str]]:
+    """Set a service up or change it; returns the row and the names of the changed columns without their values.
 
     A new one needs `kind` (see `kinds`). All or nothing: ValidationError names each fault, ConflictError a `kind` that
-    differs from what it is.
+    differs from what it is. Indexers and clients are written by the same service as at their own resources.
     """
     given = dict(values)
     kind = given.pop("kind", None)
     row = find_row(name)
-    made = row is None
     if row is None:
         row = _new_row(name, kind)
     elif kind is not None and kind != row_kind(row)[0]:
         raise ConflictError(f"{name} is a service of the kind {row_kind(row)[0]}; choose another name for the new one.")
-    changed = _assign(row, given)
+    columns = _columns(row, given)
+    if isinstance(row, Indexer | DownloadClient):
+        old = {column: getattr(row, column) for column in columns}
+        save_service(row, values=columns, user=user)
+        return row, [column for column in columns if getattr(row, column) != old[column]]
+    return row, _save_other(row, columns, user)
+
+
+def _save_other(row: Audiobookshelf | ProviderState, columns: Mapping[str, Any], user: User | None) -> list[str]:
+    """Write a library server or a catalogue."""
+    is_new = row.pk is None
+    changed = [column for column, value in columns.items() if getattr(row, column) != value]
+    for column in changed:
+        setattr(row, column, columns[column])
+    if isinstance(row, Audiobookshelf) and {"token", "username", "password", "url"} & set(changed):
+        row.refresh_token = ""
+        changed.append("refresh_token")
     _must_be_usable(row)
     with transaction.atomic():
-        if made:
+        if is_new:
             row.save(force_insert=True)
         elif changed:
             row.save(update_fields=changed)
             _forget_failures(row)
-    return row, made, changed
+        detail = {"kind": row_kind(row)[0], "fields": sorted(set(changed) - {"refresh_token"})}
+        record(f"integration.{'created' if is_new else 'changed'}", actor=user, target=row, detail=detail)
+    return changed
 
 
 def _new_row(name: str, kind: Any) -> Row:
@@ -199,9 +217,10 @@ def _new_row(name: str, kind: Any) -> Row:
     return Indexer(name=name, kind=kind) if known[kind] == "indexer" else DownloadClient(name=name, kind=kind)
 
 
-def _assign(row: Row, given: Mapping[str, Any]) -> list[str]:
+def _columns(row: Row, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The sent values by the column that holds them; a masked secret is left out, so that the stored one stays."""
     fields = fields_of(row)
-    faults, changed = {}, []
+    faults, columns = {}, {}
     for key, value in given.items():
         field = fields.get(key)
         if field is None:
@@ -214,20 +233,13 @@ def _assign(row: Row, given: Mapping[str, Any]) -> list[str]:
         if fault := field.check(value):
             faults[key] = fault
             continue
-        column = field.column or key
-        stripped = value.strip() if isinstance(value, str) else value
-        if getattr(row, column) != stripped:
-            setattr(row, column, stripped)
-            changed.append(column)
+        columns[field.column or key] = value.strip() if isinstance(value, str) else value
     if faults:
         raise ValidationError("The service is not set up right: nothing was changed.", fields=faults)
-    if isinstance(row, Audiobookshelf) and {"token", "username", "password", "url"} & set(changed):
-        row.refresh_token = ""
-        changed.append("refresh_token")
-    return list(dict.fromkeys(changed))
+    return columns
 
 
-def _must_be_usable(row: Row) -> None:
+def _must_be_usable(row: Audiobookshelf | ProviderState) -> None:
     """Whether a client can be made of it: a missing address or a wrong setting shows here, without any network."""
     try:
         if isinstance(row, Audiobookshelf):
@@ -237,10 +249,6 @@ def _must_be_usable(row: Row) -> None:
                     fields={"url" if not row.url else "token": "is missing"},
                 )
             open_audiobookshelf(row).close()
-        elif isinstance(row, Indexer):
-            open_indexer(row)
-        elif isinstance(row, DownloadClient):
-            open_client(row)
         elif row.is_enabled:
             open_provider(row)
     except ValidationError:
@@ -252,7 +260,7 @@ def _must_be_usable(row: Row) -> None:
         raise ValidationError(words, fields={"settings": words}) from error
 
 
-def _forget_failures(row: Row) -> None:
+def _forget_failures(row: Audiobookshelf | ProviderState) -> None:
     """After a change the old failures say nothing: it may be asked at once."""
     if not isinstance(row, Audiobookshelf):
         type(row)._default_manager.filter(pk=row.pk).update(failure_level=0, paused_until=None)

@@ -5,6 +5,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from django.conf import settings
+
 from acquisition.domain.facts import ClientState
 from acquisition.domain.paths_map import Disk, PathMapping, explain_missing, to_local
 from acquisition.models import ClientKind, Download, DownloadClient
@@ -21,6 +23,21 @@ def mappings_of(client: DownloadClient) -> list[PathMapping]:
         for row in rows
         if isinstance(row, dict) and row.get("remote") and row.get("local")
     ]
+
+
+def download_folders(download: Download) -> list[Path]:
+    """The folders of this machine where downloads may lie: those of every client, and where this one was last seen."""
+    found = {str(settings.DATA_DIR / "downloads")}
+    for client in DownloadClient.objects.all():
+        mappings = mappings_of(client)
+        found |= {one.local for one in mappings}
+        found |= {str(client.settings.get("completed_dir") or "")}
+        found |= {to_local(client.save_path, mappings)} if client.save_path else set()
+    if download.content_path:
+        mappings = mappings_of(download.client) if download.client else []
+        found.add(str(Path(to_local(download.content_path, mappings)).parent))
+    wide = {"", "/", "."}
+    return sorted(Path(folder).resolve() for folder in found - wide if Path(folder).is_absolute())
 
 
 def refresh_location(download: Download, *, now: datetime.datetime) -> None:

@@ -17,10 +17,10 @@ from acquisition.domain.states import DownloadState
 from acquisition.models import ClientKind, Download, DownloadClient
 from acquisition.services.acquiring import fall_back_all
 from acquisition.services.grabbing import hand_over
-from acquisition.services.importing import clear_cut_off_imports
 from acquisition.services.ports import ask, is_paused, open_client
 from acquisition.services.removing import clear_given_up
 from acquisition.services.removing import remove_seeded as remove_seeded
+from acquisition.services.settling import clear_cut_off_imports
 from acquisition.services.transferring import transfer as transfer
 from acquisition.services.transitions import fail, move, note, note_once, requeue
 from acquisition.services.waking import JOB as JOB

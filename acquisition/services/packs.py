@@ -7,10 +7,12 @@ from acquisition.domain.packs import PackPlan, plan_pack
 from acquisition.domain.release_names import parse_release
 from acquisition.domain.torrents import BadTorrent, parse_torrent
 from acquisition.models import Decision, Download, Release
+from acquisition.services.budgets import count_grab
 from acquisition.services.grabbing import grab, offer_of
 from acquisition.services.ports import ask, is_paused, open_indexer
-from acquisition.services.searching import SearchResult, wanted_book
+from acquisition.services.searching import SearchResult
 from acquisition.services.transitions import note
+from acquisition.services.wanted_facts import wanted_books
 from config.errors import ConflictError, ExternalAPIError
 from library.domain.people import any_same_person
 from library.models import Book
@@ -45,6 +47,7 @@ def read_pack(*, release: Release, now: datetime.datetime) -> PackPlan:
         return PackPlan()
     offer = offer_of(release)
     payload = ask(indexer, lambda: open_indexer(indexer).fetch(offer), now=now)
+    count_grab(indexer, today=now.date())
     if not payload.torrent:
         return PackPlan()
     try:
@@ -54,7 +57,7 @@ def read_pack(*, release: Release, now: datetime.datetime) -> PackPlan:
     files = [file for file in torrent.files if not file.is_padding]
     return plan_pack(
         files,
-        {book.pk: wanted_book(book) for book in _wanted_books()},
+        wanted_books(_wanted_books()),
         authors=offer.authors or parse_release(offer.title).authors,
     )
 

@@ -13,20 +13,19 @@ own, so that a worker that was taken for dead cannot disturb the one that follow
 
 import contextlib
 import errno
-import json
 import os
 import shutil
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from acquisition.models import ImportRecord, ImportStatus
 from config.errors import UnabridgedError
 from library.clients.folders.reader import FolderReader
 
 STAGING = ".unabridged"
+SIDECARS = ("metadata.json", "metadata.opf")
 CHUNK_BYTES = 4 * 1024 * 1024
 RESERVE_BYTES = 256 * 1024 * 1024
 CANNOT_LINK = frozenset(
@@ -84,7 +83,7 @@ def place(
     record: ImportRecord,
     moves: Sequence[FileMove],
     *,
-    sidecar: dict[str, Any],
+    sidecars: Mapping[str, bytes],
     hardlink: str,
     alive: Callable[[], None],
 ) -> str:
@@ -93,7 +92,7 @@ def place(
     staging, target = inside(root, record.staging_path), inside(root, record.target_path)
     with disk_errors(root):
         if record.status == ImportStatus.PLACING:
-            _stage(record, root, staging, target, moves, sidecar, hardlink, alive)
+            _stage(record, root, staging, target, moves, sidecars, hardlink, alive)
         if staging.exists():
             _reveal(staging, target)
         else:
@@ -108,7 +107,7 @@ def _stage(
     staging: Path,
     target: Path,
     moves: Sequence[FileMove],
-    sidecar: dict[str, Any],
+    sidecars: Mapping[str, bytes],
     hardlink: str,
     alive: Callable[[], None],
 ) -> None:
@@ -122,7 +121,7 @@ def _stage(
         )
     try:
         _check_room(root, moves, hardlink)
-        method = _fill_staging(staging, moves, sidecar, hardlink, alive)
+        method = _fill_staging(staging, moves, sidecars, hardlink, alive)
         _verify(staging, moves)
     except (OSError, UnabridgedError):
         with contextlib.suppress(OSError):  # why: the first error is the one to tell; a later attempt tidies up
@@ -163,7 +162,7 @@ def _check_revealed(record: ImportRecord, target: Path, moves: Sequence[FileMove
 
 
 def _fill_staging(
-    staging: Path, moves: Sequence[FileMove], sidecar: dict[str, Any], hardlink: str, alive: Callable[[], None]
+    staging: Path, moves: Sequence[FileMove], sidecars: Mapping[str, bytes], hardlink: str, alive: Callable[[], None]
 ) -> str:
     staging.mkdir(parents=True)
     methods, folders = set(), {staging}
@@ -173,10 +172,10 @@ def _fill_staging(
         place_at.parent.mkdir(parents=True, exist_ok=True)
         folders.add(place_at.parent)
         methods.add(_link_or_copy(Path(move.source), place_at, hardlink, alive))
-    if sidecar:
-        _write(staging / "metadata.json", json.dumps(sidecar, ensure_ascii=False, indent=2).encode())
+    for name, content in sidecars.items():
+        _write(staging / name, content)
     for folder in sorted(folders, key=lambda path: -len(path.parts)):
-        _sync_folder(folder)
+        sync_folder(folder)
     return "copy" if "copy" in methods else "hardlink"
 
 
@@ -244,7 +243,7 @@ def _reveal(staging: Path, target: Path) -> None:
                 code="target_exists",
             ) from error
         raise
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
     tidy(staging.parent)
 
 
@@ -283,7 +282,8 @@ def _same_disk(source: str, root: Path) -> bool:
     return Path(source).stat().st_dev == root.stat().st_dev
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Names in a folder are on the disk, not only in its cache."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -310,6 +310,9 @@ def explain_disk(error: OSError, root: Path | str) -> PlacingError:
     where = error.filename or root
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return PlacingError(f"The disk of {root} is full. Make room, then import again.", code="disk_full")
+    if error.errno == errno.EFBIG:
+        words = f"The disk of {root} takes no file this large (FAT stops at 4 GB). Use another disk, then import again."
+        return PlacingError(words, code="file_too_large")
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         words = f"{where} cannot be read or written ({error.strerror}). Give this user the permission."
         return PlacingError(words, code="not_writable")

@@ -1,27 +1,29 @@
 """From rows to clients: opening indexers and download clients, and keeping their health."""
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.db.models import F
 from django.utils import timezone
 
 from acquisition.clients.registry import build_download_client, build_indexer
-from acquisition.domain.facts import DownloadClientPort, IndexerClient
+from acquisition.domain.facts import DownloadClientPort, IndexerCapabilities, IndexerClient
 from acquisition.domain.faults import is_release_fault
-from acquisition.models import ClientKind, DownloadClient, Indexer, IndexerKind
+from acquisition.models import ClientKind, DownloadClient, Indexer, IndexerKind, Prowlarr
+from acquisition.services.budgets import spend_page
 from config.backoff import paused_until, step_down, step_up
 from config.errors import ExternalAPIError, Rejected, ValidationError
 from config.http import host_of
 
 T = TypeVar("T")
+Service = Indexer | DownloadClient | Prowlarr
 REGISTERED = {IndexerKind.LIBRIVOX.value: "archive"}
 # After a restart, of the product or of the whole machine, services come up one by one: a failure then says little.
 GRACE = datetime.timedelta(minutes=5)
 STARTED_AT = timezone.now()
-DEFAULT_BUDGET = 200
+CAPABILITIES_FRESH = datetime.timedelta(days=7)
 
 
 def open_indexer(indexer: Indexer) -> IndexerClient:
@@ -32,7 +34,10 @@ def open_indexer(indexer: Indexer) -> IndexerClient:
         "api_key": indexer.api_key,
         "categories": indexer.categories,
         "trusted_hosts": trusted_hosts(),
+        "may_page": lambda: spend_page(indexer),
+        "on_capabilities": lambda facts: keep_capabilities(indexer, facts, now=timezone.now()),
         **indexer.settings,
+        "capabilities": _fresh_capabilities(indexer),
     }
     if indexer.kind == IndexerKind.LIBRIVOX:
         values["archive_url"] = indexer.url or settings.ARCHIVE_URL
@@ -42,6 +47,21 @@ def open_indexer(indexer: Indexer) -> IndexerClient:
         values["cookie"] = Indexer.objects.filter(pk=indexer.pk).values_list("api_key", flat=True).first() or ""
         values["on_cookie"] = lambda value: Indexer.objects.filter(pk=indexer.pk).update(api_key=value)
     return _built(indexer.name, lambda: build_indexer(REGISTERED.get(indexer.kind, indexer.kind), values))
+
+
+def keep_capabilities(indexer: Indexer, facts: IndexerCapabilities, *, now: datetime.datetime) -> None:
+    """What an indexer said that it can do, so that it is not asked before every search."""
+    values = {**asdict(facts), "categories": {str(number): name for number, name in facts.categories.items()}}
+    indexer.capabilities, indexer.capabilities_at = values, now
+    Indexer.objects.filter(pk=indexer.pk).update(
+        capabilities=values, capabilities_at=now, version=facts.server[:60] or indexer.version
+    )
+
+
+def _fresh_capabilities(indexer: Indexer) -> Mapping[str, Any] | None:
+    at = indexer.capabilities_at
+    is_fresh = at is not None and datetime.timedelta(0) <= timezone.now() - at < CAPABILITIES_FRESH
+    return indexer.capabilities if is_fresh and "search_params" in indexer.capabilities else None
 
 
 def open_client(client: DownloadClient) -> DownloadClientPort:
@@ -70,17 +90,21 @@ def _built(name: str, build: Callable[[], T]) -> T:
 
 def trusted_hosts() -> list[str]:
     """Hosts that the administrator configured: outside services may point at these, and at no other inside address."""
-    own = {host_of(url) for url in Indexer.objects.exclude(url="").values_list("url", flat=True)}
+    rows = (
+        *Indexer.objects.exclude(url="").values_list("url", flat=True),
+        *Prowlarr.objects.values_list("url", flat=True),
+    )
+    own = {host_of(url) for url in rows}
     return sorted({*settings.TRUSTED_HOSTS, *own})
 
 
-def is_paused(service: Indexer | DownloadClient | None, now: datetime.datetime) -> bool:
+def is_paused(service: Service | None, now: datetime.datetime) -> bool:
     """Whether a service is left alone for now, because it failed or asked us to wait."""
     return service is not None and service.paused_until is not None and service.paused_until > now
 
 
 def ask(
-    service: Indexer | DownloadClient,
+    service: Service,
     call: Callable[[], T],
     *,
     now: datetime.datetime,
@@ -102,7 +126,7 @@ def ask(
 
 
 def _record_failure(
-    service: Indexer | DownloadClient, error: ExternalAPIError, now: datetime.datetime, started_at: datetime.datetime
+    service: Service, error: ExternalAPIError, now: datetime.datetime, started_at: datetime.datetime
 ) -> None:
     in_grace = datetime.timedelta(0) <= now - started_at < GRACE
     level = max(1, service.failure_level) if in_grace else step_up(service.failure_level)
@@ -113,7 +137,7 @@ def _record_failure(
     )
 
 
-def _record_success(service: Indexer | DownloadClient, now: datetime.datetime) -> None:
+def _record_success(service: Service, now: datetime.datetime) -> None:
     seconds_ago = (now - service.last_ok_at).total_seconds() if service.last_ok_at else None
     if not service.failure_level and not service.paused_until and seconds_ago is not None and 0 <= seconds_ago <= 30:
         return
@@ -122,11 +146,3 @@ def _record_success(service: Indexer | DownloadClient, now: datetime.datetime) -
     type(service)._default_manager.filter(pk=service.pk).update(
         failure_level=service.failure_level, paused_until=None, last_ok_at=now
     )
-
-
-def spend_query(indexer: Indexer, *, today: datetime.date, default_budget: int = DEFAULT_BUDGET) -> bool:
-    """Take one query out of today's budget, atomically; False when there is none left. A budget of 0 forbids all."""
-    rows = Indexer.objects.filter(pk=indexer.pk)
-    rows.exclude(budget_date=today).update(budget_date=today, queries_today=0, grabs_today=0)
-    budget = default_budget if indexer.daily_budget is None else indexer.daily_budget
-    return bool(rows.filter(queries_today__lt=budget).update(queries_today=F("queries_today") + 1))

@@ -8,7 +8,8 @@ from typing import Any
 
 from acquisition.domain.facts import ClientHealth, SearchQuery
 from acquisition.models import DownloadClient, Indexer, IndexerKind
-from acquisition.services.ports import ask, open_client, open_indexer, spend_query
+from acquisition.services.budgets import spend_query
+from acquisition.services.ports import ask, open_client, open_indexer
 from config.errors import ExternalAPIError, UnabridgedError
 from library.domain.facts import BookQuery
 from library.models import Audiobookshelf, ProviderState

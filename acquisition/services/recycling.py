@@ -7,16 +7,17 @@ It lies on the same disk, so that a move is one rename, and it is hidden from ev
 
 import datetime
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from django.db import transaction
 
 from acquisition.models import ImportRecord, ImportStatus
-from acquisition.services.placing import STAGING, PlacingError, disk_errors, inside, root_path, tidy
+from acquisition.services.placing import SIDECARS, STAGING, PlacingError, disk_errors, inside, root_path, tidy
 from library.clients.folders.reader import FolderReader
 from library.domain.facts import CopyFacts
-from library.models import Book, Copy, LibraryRoot, MatchState
+from library.models import Copy, LibraryRoot, MatchState
 from library.services.gaps import recount_books
 from library.services.settings import get_setting
 from library.services.shelf import adopt_copy, refresh_ownership
@@ -24,14 +25,9 @@ from library.services.shelf import adopt_copy, refresh_ownership
 BIN = f"{STAGING}/recycle"
 
 
-def plan_replacement(book: Book) -> list[dict[str, Any]]:
-    """The journal of what an import replaces: the copies of the book whose files are within our reach."""
-    copies = Copy.objects.present().filter(book=book).exclude(root__path="").select_related("root")
-    return [
-        {"copy": copy.pk, "root": copy.root_id, "path": copy.path, "to": "", "done": False}
-        for copy in copies
-        if not Copy.objects.filter(root=copy.root, path__startswith=f"{copy.path}/").exists()
-    ]
+def plan_replacement(copies: Sequence[Copy]) -> list[dict[str, Any]]:
+    """The journal of what an import replaces."""
+    return [{"copy": copy.pk, "root": copy.root_id, "path": copy.path, "to": "", "done": False} for copy in copies]
 
 
 def recycle_replaced(record: ImportRecord, *, now: datetime.datetime) -> int:
@@ -81,7 +77,7 @@ def take_back(record: ImportRecord, *, now: datetime.datetime) -> int:
     bin_ = inside(root, f"{BIN}/{now.date().isoformat()}/{record.pk}-undone/{record.target_path}")
     moved = 0
     with disk_errors(root):
-        for file in [*record.files, {"target": "metadata.json", "size_bytes": None}]:
+        for file in [*record.files, *({"target": name, "size_bytes": None} for name in SIDECARS)]:
             path = target / file["target"]
             if path.is_file() and not path.is_symlink() and file["size_bytes"] in (None, path.stat().st_size):
                 kept = bin_ / file["target"]
@@ -93,26 +89,37 @@ def take_back(record: ImportRecord, *, now: datetime.datetime) -> int:
 
 
 def bring_back(record: ImportRecord, *, now: datetime.datetime) -> int:
-    """After an import was undone: what it had replaced returns from the bin to its place. Returns how many copies."""
+    """After an import was undone: what it had replaced returns from the bin to its place; safe to repeat after a
+    crash. Returns how many copies."""
     returned = 0
     for entry in record.replaced:
         root = LibraryRoot.objects.filter(pk=entry["root"]).first()
         if not entry.get("done") or root is None or not root.path:
             continue
         base = Path(root.path)
-        if not inside(base, entry["to"]).exists() or inside(base, entry["path"]).exists():
-            continue
-        _move_below(base, entry["to"], entry["path"])
-        facts = next((f for f in FolderReader(base).read_only(entry["path"]) if isinstance(f, CopyFacts)), None)
-        if facts is not None:
-            copy = adopt_copy(root=root, facts=facts, now=now)
-            Copy.objects.filter(pk=copy.pk).update(
-                book=record.book, match_state=MatchState.CERTAIN, match_reasons=["Brought back."], matched_at=now
-            )
-        entry["done"], entry["to"] = False, ""
-        record.save(update_fields=["replaced"])
+        if inside(base, entry["to"]).exists():
+            if inside(base, entry["path"]).exists():
+                continue  # why: somebody filed another book there meanwhile; the bin keeps the old one
+            _move_below(base, entry["to"], entry["path"])
+        with transaction.atomic():
+            _adopt_returned(record, root, entry["path"], now)
+            entry["done"], entry["to"] = False, ""
+            record.save(update_fields=["replaced"])
         returned += 1
     return returned
+
+
+def _adopt_returned(record: ImportRecord, root: LibraryRoot, path: str, now: datetime.datetime) -> None:
+    facts = next((f for f in FolderReader(Path(root.path)).read_only(path) if isinstance(f, CopyFacts)), None)
+    if facts is None:
+        return
+    copy = adopt_copy(root=root, facts=facts, now=now)
+    Copy.objects.filter(pk=copy.pk).update(
+        book=record.book, match_state=MatchState.CERTAIN, match_reasons=["Brought back."], matched_at=now
+    )
+    if record.book_id:
+        refresh_ownership([record.book_id])
+        recount_books([record.book_id], now=now)
 
 
 def empty_recycle_bin(*, now: datetime.datetime) -> int:

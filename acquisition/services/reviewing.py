@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from django.db import IntegrityError, transaction
 
 from accounts.models import User
+from acquisition.domain.import_checks import NEVER_OVERRULED
 from acquisition.domain.states import DownloadState
 from acquisition.models import Download, DownloadBook
 from acquisition.services.importing import overrule_and_import
@@ -16,11 +17,18 @@ from library.models import Book
 
 
 def overrule_import(*, download: Download, codes: Sequence[str], reason: str, user: User | None) -> Download:
-    """Import it although these checks failed (by default the one that blocks it)."""
-    chosen = list(codes) or [download.error_code]
+    """Import it although these checks failed (by default all that stand in its way)."""
+    chosen = list(codes) or standing_codes(download)
     moved = overrule_and_import(download=download, codes=chosen, reason=reason, actor=name_of(user))
     start_import(moved)
     return moved
+
+
+def standing_codes(download: Download) -> list[str]:
+    """The checks that failed at the last look and that a person may overrule; the one that blocks it at least."""
+    checks = [check for book in download.preview.values() for check in book["checks"] if not check["ok"]]
+    codes = {check["code"] for check in checks} - NEVER_OVERRULED - set(download.overrules)
+    return sorted(codes | {download.error_code})
 
 
 def assign_book(*, download: Download, book: Book, user: User | None, now: datetime.datetime) -> Download:
@@ -39,6 +47,7 @@ def assign_book(*, download: Download, book: Book, user: User | None, now: datet
                 now=now,
                 error_code="",
                 error_message="",
+                preview={},
             )
     except IntegrityError as error:
         raise ConflictError(

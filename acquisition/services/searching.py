@@ -6,13 +6,14 @@ widest and stops at the first tier that yields an accepted release.
 
 import datetime
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
+from acquisition.domain.account_rules import judge_account
 from acquisition.domain.deciding import Circumstances, Verdict, consider, sort_verdicts
 from acquisition.domain.facts import OfferedRelease, SearchQuery
 from acquisition.domain.identity import WantedBook
@@ -29,12 +30,15 @@ from acquisition.models import (
     Release,
     SearchState,
 )
-from acquisition.services.ports import ask, is_paused, open_indexer, spend_query
-from acquisition.services.profiles import profile_for
-from acquisition.services.tracker import grab_stop_reason
+from acquisition.services.budgets import Pace, spend_query
+from acquisition.services.ports import ask, is_paused, open_indexer
+from acquisition.services.profiles import profiles_of
+from acquisition.services.tracker import account_facts
+from acquisition.services.upgrading import held_of
+from acquisition.services.wanted_facts import known_runtimes, wanted_book
 from config.errors import ExternalAPIError
-from library.domain.facts import SeriesPlace
-from library.models import Book, Exclusion, Recording, SeriesEntry
+from config.http import is_time_up
+from library.models import Book, Exclusion
 from scheduling.models import Run
 
 # Hours until a book that was not found is searched again, by how often it was searched.
@@ -51,7 +55,8 @@ GIVEN_UP = {
 
 @dataclass
 class SearchResult:
-    """What a search found: the decisions, best first, and what went wrong on the way, in words."""
+    """What a search found: the decisions, best first, and what went wrong on the way, in words. Partial: the caller's
+    time was up (`config.http.time_limit`) before everybody was asked everything."""
 
     book: Book
     decisions: list[Decision] = field(default_factory=list)
@@ -59,6 +64,8 @@ class SearchResult:
     errors: list[str] = field(default_factory=list)
     tier: str = ""
     asked: int = 0
+    is_partial: bool = False
+    is_over: bool = True  # the whole plan is asked; false while wider queries are left
 
     @property
     def accepted(self) -> list[Decision]:
@@ -94,11 +101,52 @@ def search_book(
     judged: list[Judged] = []
     for tier in plan_queries(wanted, asin=book.asin, isbn=book.isbn):
         result.tier = tier.name
-        judged += judge(book, _ask_all(usable, tier, now, seen, result), now, wanted=wanted)
+        judged += judge(book, _ask_all(usable, tier, now, seen, result, _spend_any), now, wanted=wanted)
         if not interactive and any(verdict.is_accepted for _, _, verdict in judged):
             break
     _keep(book, judged, now, run, result)
     _remember_search(book, result, now)
+    return result
+
+
+def search_step(*, book: Book, now: datetime.datetime, pace: Pace, run: Run | None = None) -> SearchResult:
+    """One query of the book's plan of every indexer that has a share of this hour left; each goes through the plan by
+    itself, so that one with few queries asks the best one first, whenever its turn comes.
+
+    `is_over` of the result says whether the plan is through: something was accepted, or nothing wider is left to ask.
+    """
+    state, _ = SearchState.objects.get_or_create(book=book)
+    wanted, result = wanted_book(book), SearchResult(book)
+    plan = plan_queries(wanted, asin=book.asin, isbn=book.isbn)
+    asked, found = dict(state.asked), []
+    rest: list[datetime.datetime] = []
+    for indexer in _usable_indexers(False, now, result) if plan else ():
+        count, at = asked.get(str(indexer.pk), (0, None))
+        if until := pace.rests_until(indexer, at and datetime.datetime.fromisoformat(at)):
+            rest.append(until)
+            continue
+        if is_paused(indexer, now):
+            continue
+        if not pace.spend(indexer):
+            rest.append(now + UNANSWERED)
+            result.errors.append(f"{indexer.name}: its queries of this hour are used up.")
+            continue
+        tier = plan[count % len(plan)]
+        before = result.asked
+        found += _ask_all([indexer], tier, now, set(), result, _spent_already)
+        if result.asked > before:
+            result.tier = tier.name
+            asked[str(indexer.pk)] = (count + 1, now.isoformat())
+    judged = judge(book, found, now, wanted=wanted)
+    place = state.next_step + 1
+    is_found = any(verdict.is_accepted for _, _, verdict in judged)
+    result.is_over = is_found or not result.asked or place >= len(plan)
+    _keep(book, judged, now, run, result)
+    if not result.asked and rest:
+        SearchState.objects.filter(pk=state.pk).update(next_search_at=max(min(rest), now + UNANSWERED))
+        return result
+    SearchState.objects.filter(pk=state.pk).update(asked=asked)
+    _remember_search(book, result, now, next_step=0 if result.is_over else place)
     return result
 
 
@@ -115,18 +163,25 @@ def _usable_indexers(interactive: bool, now: datetime.datetime, result: SearchRe
     return [indexer for indexer in enabled if not is_paused(indexer, now)]
 
 
-def wanted_book(book: Book) -> WantedBook:
-    """The book as the identity judgement wants it."""
-    series = SeriesEntry.objects.filter(book=book).values_list("series__name", "positions", "label")
-    return WantedBook(
-        title=book.title,
-        authors=tuple(book.authors.order_by("book_authors__order").values_list("name", flat=True)),
-        series=tuple(SeriesPlace(name, positions or label) for name, positions, label in series),
-    )
+Spend = Callable[[Indexer, datetime.datetime], str]
+
+
+def _spend_any(indexer: Indexer, now: datetime.datetime) -> str:
+    """Take a query out of the day's budget; why not, when there is none."""
+    return "" if spend_query(indexer, today=now.date()) else f"{indexer.name}: today's budget of queries is used up."
+
+
+def _spent_already(indexer: Indexer, now: datetime.datetime) -> str:
+    return ""
 
 
 def _ask_all(
-    indexers: Sequence[Indexer], tier: Tier, now: datetime.datetime, seen: set[tuple[int, str]], result: SearchResult
+    indexers: Sequence[Indexer],
+    tier: Tier,
+    now: datetime.datetime,
+    seen: set[tuple[int, str]],
+    result: SearchResult,
+    spend: Spend,
 ) -> list[tuple[Indexer, OfferedRelease]]:
     found = []
     query = SearchQuery(
@@ -135,8 +190,12 @@ def _ask_all(
     for indexer in indexers:
         if is_paused(indexer, now):
             continue
-        if not spend_query(indexer, today=now.date()):
-            _add_once(result.errors, f"{indexer.name}: today's budget of queries is used up.")
+        if is_time_up():
+            result.is_partial = True
+            _add_once(result.errors, f"{indexer.name} was not asked everything: the time was up.")
+            continue
+        if refused := spend(indexer, now):
+            _add_once(result.errors, refused)
             continue
         try:
             offers = ask(indexer, lambda indexer=indexer: open_indexer(indexer).search(query), now=now)  # type: ignore[misc]
@@ -169,15 +228,20 @@ def judge(
     """Every offer against the book, in the circumstances of this moment."""
     if not found:
         return []
-    profile = profile_for(book)
+    chosen = profiles_of([book])[book.pk]
     runtimes = known_runtimes(book)
     around = circumstances(book, now)
     blocked = blocked_releases([offer for _, offer in found])
     given_up = _given_up(book)
-    refusals = {indexer.pk: grab_stop_reason(indexer) for indexer, _ in found}
+    accounts = {
+        indexer.pk: account_facts(indexer, now=now)
+        for indexer in {indexer.pk: indexer for indexer, _ in found}.values()
+    }
     named = wanted or wanted_book(book)
+    seen = _first_seen(found) if chosen.profile.delay_hours else {}
     judged = []
     for indexer, offer in found:
+        account = judge_account(offer, accounts[indexer.pk])
         here = replace(
             around,
             is_blocklisted=is_blocked(indexer, offer, blocked),
@@ -185,9 +249,19 @@ def judge(
             indexer_minimum_seeders=indexer.minimum_seeders,
             indexer_name=indexer.name,
             indexer_priority=indexer.priority,
-            account_refusal=refusals[indexer.pk],
+            account_refusal=account.refusal,
+            wedge_refusal=account.wedge_refusal,
+            account_note=account.note,
+            first_seen_at=seen.get((indexer.pk, storable(offer.guid, 500))),
         )
-        verdict = consider(offer, named, runtimes_seconds=runtimes, profile=profile, around=here)
+        verdict = consider(
+            offer,
+            named,
+            runtimes_seconds=runtimes,
+            profile=chosen.profile,
+            around=here,
+            sources=chosen.sources,
+        )
         judged.append((indexer, offer, verdict))
     return judged
 
@@ -201,10 +275,11 @@ def judge_offers(
     return result
 
 
-def known_runtimes(book: Book) -> tuple[int, ...]:
-    """Seconds, one per known recording."""
-    known = Recording.objects.filter(book=book).values_list("runtime_seconds", flat=True)
-    return tuple(runtime for runtime in [*known, book.duration_seconds] if runtime)
+def _first_seen(found: Sequence[tuple[Indexer, OfferedRelease]]) -> dict[tuple[int, str], datetime.datetime]:
+    """When releases were seen for the first time, by indexer and guid."""
+    guids = [storable(offer.guid, 500) for _, offer in found]
+    rows = Release.objects.filter(indexer__in={indexer.pk for indexer, _ in found}, guid__in=guids)
+    return {(indexer_id, guid): at for indexer_id, guid, at in rows.values_list("indexer_id", "guid", "first_seen_at")}
 
 
 def _given_up(book: Book) -> dict[tuple[int, str], str]:
@@ -229,6 +304,7 @@ def circumstances(book: Book, now: datetime.datetime) -> Circumstances:
         is_on_its_way=DownloadBook.objects.filter(book=book, is_active=True).exists(),
         is_excluded=Exclusion.objects.filter(book=book).exists(),
         client_for=frozenset(ways),
+        held=held_of(book) if book.is_owned else (),
     )
 
 
@@ -270,7 +346,8 @@ def keep_release(indexer: Indexer, offer: OfferedRelease, verdict: Verdict | Non
         "seeders": _bounded(offer.seeders, LARGEST_SMALL),
         "is_free": offer.download_volume_factor == 0 or bool(offer.direct_files),
         "info_url": storable(offer.info_url, 1000),
-        "published_at": offer.published_at,
+        # A moment without its time zone is none.
+        "published_at": offer.published_at if offer.published_at and offer.published_at.tzinfo else None,
         "offer": _plain(asdict(offer)),
         "last_seen_at": now,
     }
@@ -331,30 +408,40 @@ def _keep(book: Book, judged: Sequence[Judged], now: datetime.datetime, run: Run
         Decision.objects.bulk_create(result.decisions)
 
 
-def _remember_search(book: Book, result: SearchResult, now: datetime.datetime) -> None:
-    """When it is due again. An outage does not count as a search, and does not make the book wait for days."""
+def _remember_search(book: Book, result: SearchResult, now: datetime.datetime, *, next_step: int = 0) -> None:
+    """When it is due again. An outage does not count as a search, and does not make the book wait for days; nor does a
+    plan that is not through, which goes on with `next_step`."""
     state, _ = SearchState.objects.get_or_create(book=book)
     rows = SearchState.objects.filter(pk=state.pk)
     if not result.asked:
         rows.update(last_searched_at=now, next_search_at=now + UNANSWERED, last_outcome=result.outcome[:300])
         return
+    if next_step:
+        # The first query is the one that tells most: what a wider one did not find is no news.
+        outcome = result.outcome if result.decisions or next_step == 1 else state.last_outcome
+        rows.update(
+            next_step=next_step, last_searched_at=now, next_search_at=now + UNANSWERED, last_outcome=outcome[:300]
+        )
+        return
+    outcome = state.last_outcome if state.next_step and not result.decisions else result.outcome
     hours = INTERVALS_HOURS[min(state.search_count, len(INTERVALS_HOURS) - 1)]
     rows.update(
         search_count=F("search_count") + 1,
         last_searched_at=now,
         next_search_at=now + datetime.timedelta(hours=hours),
-        last_outcome=result.outcome[:300],
+        next_step=0,
+        last_outcome=outcome[:300],
     )
+
+
+def searchable_books(*, now: datetime.datetime) -> QuerySet[Book]:
+    """Wanted books that are out and not on their way."""
+    books = Book.objects.active().filter(gaps__closed_at=None, gaps__is_wanted=True)
+    return books.exclude(download_books__is_active=True).exclude(release_date__gt=now.date()).distinct()
 
 
 def due_books(*, now: datetime.datetime, limit: int) -> list[Book]:
     """Wanted books whose search is due, the least recently searched first; unreleased ones are not searched."""
-    return list(
-        Book.objects.active()
-        .filter(gaps__closed_at=None, gaps__is_wanted=True)
-        .filter(Q(search_state=None) | Q(search_state__next_search_at=None) | Q(search_state__next_search_at__lte=now))
-        .exclude(download_books__is_active=True)
-        .exclude(release_date__gt=now.date())
-        .order_by(F("search_state__last_searched_at").asc(nulls_first=True), "pk")
-        .distinct()[:limit]
-    )
+    due = Q(search_state=None) | Q(search_state__next_search_at=None) | Q(search_state__next_search_at__lte=now)
+    order = F("search_state__last_searched_at").asc(nulls_first=True)
+    return list(searchable_books(now=now).filter(due).order_by(order, "pk")[:limit])

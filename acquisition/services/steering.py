@@ -6,16 +6,16 @@ from typing import Any
 
 from django.db import transaction
 
-from accounts.models import User
+from accounts.models import Role, User
 from acquisition.domain.paths_map import to_local
 from acquisition.domain.states import DownloadState
 from acquisition.models import Download
 from acquisition.services import transitions
-from acquisition.services.locating import mappings_of
+from acquisition.services.locating import download_folders, mappings_of
 from acquisition.services.monitoring import wake_monitor
 from acquisition.services.ports import ask, open_client
 from acquisition.services.transitions import fail, move, note, requeue
-from config.errors import ConflictError, ExternalAPIError, UnprocessableError, ValidationError
+from config.errors import ConflictError, ExternalAPIError, ForbiddenError, UnprocessableError, ValidationError
 from library.models import LibraryRoot
 from scheduling.models import Run
 
@@ -57,9 +57,10 @@ def mark_complete(
     """It is finished, and lies at `path` (by default where its client says): the import starts.
 
     A download that was fetched by hand before any client had it is taken too; a blocked one is imported again.
+    ForbiddenError for a path outside the folders of the download clients, unless an admin says so.
     """
     actor = name_of(user)
-    where = _checked_path(download, path) if path else download.content_path
+    where = _checked_path(download, path, user) if path else download.content_path
     if not where:
         raise ValidationError(
             "Nobody has said where the files are. Send path, the folder or file as this server sees it.",
@@ -90,7 +91,7 @@ def start_import(download: Download) -> Run | None:
     return wake_monitor(params={"import": download.pk}, lock=f"import-{download.pk}")
 
 
-def _checked_path(download: Download, path: str) -> str:
+def _checked_path(download: Download, path: str, user: User | None) -> str:
     """The path when something is there that may be imported; what lies in the library is there already."""
     local = Path(to_local(path, mappings_of(download.client) if download.client else []) or path)
     if not local.is_absolute() or ".." in local.parts:
@@ -108,6 +109,13 @@ def _checked_path(download: Download, path: str) -> str:
     if any(root == real or root in real.parents or real in root.parents for root in roots):
         raise UnprocessableError(
             "This path belongs to the library itself; reading the library finds it there.", context={"field": "path"}
+        )
+    folders = download_folders(download)
+    if not (user is None or user.has_role(Role.ADMIN) or any(real.is_relative_to(folder) for folder in folders)):
+        raise ForbiddenError(
+            "This path lies outside the folders of the download clients. Move the files into one of them"
+            f" ({', '.join(map(str, folders)) or 'there is none yet'}), or ask an admin to do this.",
+            code="access_denied",
         )
     return path
 

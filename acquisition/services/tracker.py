@@ -9,16 +9,21 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from django.db import transaction
+
+from acquisition.domain.account_rules import AccountFacts, WedgeRules, whole_setting
 from acquisition.domain.facts import OfferedRelease, SearchQuery
 from acquisition.domain.health import Finding, notice, ok, warning
 from acquisition.domain.ratio import GuardState, judge_freeleech, judge_ratio
-from acquisition.models import Indexer, IndexerKind
+from acquisition.models import DownloadEvent, Indexer, IndexerKind
+from acquisition.services.budgets import spend_query
 from acquisition.services.notifications import queue_fact
-from acquisition.services.ports import ask, open_indexer, spend_query
+from acquisition.services.ports import ask, open_indexer
 from config.errors import ExternalAPIError, UnabridgedError
 from library.services.states import read_state, write_state
 
 STATE, EVENTS_STATE = "tracker", "tracker_events"
+WEDGE = "wedge"
 ASK_EVERY = datetime.timedelta(minutes=10)
 FIGURES = (
     "username", "member_class", "ratio", "uploaded_bytes", "downloaded_bytes", "bonus_points", "wedges", "vip_until",
@@ -92,26 +97,30 @@ def read_account(*, now: datetime.datetime, force: bool = False, opener: OpenTra
     figures = {name: _plain(getattr(account, name, None)) for name in FIGURES}
     _tell_class(indexer, figures["member_class"])
     guard, moved = judge_ratio(GuardState.from_mapping(kept.get("guard")), figures["ratio"], now=now)
-    write_state(
-        STATE,
-        {
-            "indexer": indexer.name,
-            "asked_at": now.isoformat(),
-            "as_of": now.isoformat(),
-            "figures": figures,
-            "guard": guard.as_dict(),
-            "last_error": "",
-        },
-    )
-    if moved:
-        queue_fact(
-            event="ratio_guard",
-            key=f"ratio_guard:{indexer.pk}:{guard.since}",
-            title="Downloads stopped" if guard.is_stopped else "Downloads go on",
-            body=f"{indexer.name}: {guard.reason}",
-            now=now,
-        )
+    found = {
+        "indexer": indexer.name,
+        "asked_at": now.isoformat(),
+        "as_of": now.isoformat(),
+        "figures": figures,
+        "guard": guard.as_dict(),
+        "last_error": "",
+    }
+    # That the guard moved and that it was told are written together.
+    with transaction.atomic():
+        write_state(STATE, found)
+        if moved:
+            _tell_guard(indexer, guard, now)
     return last_account()
+
+
+def _tell_guard(indexer: Indexer, guard: GuardState, now: datetime.datetime) -> None:
+    queue_fact(
+        event="ratio_guard",
+        key=f"ratio_guard:{indexer.pk}:{guard.since}",
+        title="Downloads stopped" if guard.is_stopped else "Downloads go on",
+        body=f"{indexer.name}: {guard.reason}",
+        now=now,
+    )
 
 
 def _tell_class(indexer: Indexer, member_class: str | None) -> None:
@@ -148,18 +157,43 @@ def last_account() -> AccountReport:
     )
 
 
+def account_facts(indexer: Indexer, *, now: datetime.datetime) -> AccountFacts:
+    """What is known of the account of a tracker, as it was last read; asks nobody. Nothing for other indexers."""
+    if indexer.kind != IndexerKind.MYANONAMOUSE:
+        return AccountFacts()
+    kept = _kept(indexer)
+    figures = kept.get("figures") or {}
+    rules = WedgeRules.from_settings(indexer.settings)
+    return AccountFacts(
+        refusal=_stop_reason(kept, whole_setting(indexer.settings, "unsatisfied_reserve", 2)),
+        member_class=str(figures.get("member_class") or ""),
+        wedges=figures.get("wedges"),
+        wedges_spent_today=wedges_spent(indexer, day=now.date()) if rules.policy != "never" else 0,
+        rules=rules,
+    )
+
+
+def wedges_spent(indexer: Indexer, *, day: datetime.date) -> int:
+    """How many wedges we spent on a day (UTC); each is an event of its download."""
+    start = datetime.datetime.combine(day, datetime.time(), tzinfo=datetime.UTC)
+    events = DownloadEvent.objects.filter(code=WEDGE, at__gte=start, at__lt=start + datetime.timedelta(days=1))
+    return events.filter(download__release__indexer=indexer).count()
+
+
 def grab_stop_reason(indexer: Indexer) -> str:
     """Why nothing may be taken from this tracker now: the guard, or too many torrents that were not seeded enough yet.
     Empty when it may. Asks nobody."""
     if indexer.kind != IndexerKind.MYANONAMOUSE:
         return ""
-    kept = _kept(indexer)
+    return _stop_reason(_kept(indexer), whole_setting(indexer.settings, "unsatisfied_reserve", 2))
+
+
+def _stop_reason(kept: Mapping[str, Any], reserve: int) -> str:
     guard = GuardState.from_mapping(kept.get("guard"))
     if guard.is_stopped:
         return guard.reason
     figures = kept.get("figures") or {}
     count, limit = figures.get("unsatisfied_count"), figures.get("unsatisfied_limit")
-    reserve = int(indexer.settings.get("unsatisfied_reserve", 2))
     if count is not None and limit is not None and count >= limit - reserve:
         return (
             f"{count} of {limit} torrents that must still be seeded are in use ({reserve} are kept free). It goes on "

@@ -1,7 +1,6 @@
 """Rows and files for tests of the acquisition: a small shelf with a gap in a series, real audio, real services."""
 
 import datetime
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -96,21 +95,21 @@ def make_download(
     return download
 
 
-_MADE: dict[tuple[Any, ...], Path] = {}
+_MADE: dict[tuple[Any, ...], bytes] = {}
 
 
 def make_sound(
-    path: Path, *, seconds: float = SECONDS, title: str = "Ozma of Oz", author: str = AUTHOR, **tags: str
+    path: Path, *, seconds: float = SECONDS, title: str = "Ozma of Oz", author: str = AUTHOR, kbps: int = 8, **tags: str
 ) -> Path:
-    """Real audio, tiny (silence at 8 kbit/s); equal files are encoded once and copied."""
-    key = (path.suffix, seconds, title, author, tuple(sorted(tags.items())))
-    known = _MADE.get(key)
+    """Real audio, tiny (silence at 8 kbit/s, or at `kbps`); equal files are encoded once."""
+    key = (path.suffix, seconds, title, author, kbps, tuple(sorted(tags.items())))
     path.parent.mkdir(parents=True, exist_ok=True)
-    if known is None or not known.exists():
-        make_audio(path, seconds=seconds, kbps=8, tags={"album": title, "artist": author, "title": title, **tags})
-        _MADE[key] = path
-    elif known != path:
-        shutil.copyfile(known, path)
+    path.unlink(missing_ok=True)
+    if key in _MADE:
+        path.write_bytes(_MADE[key])
+    else:
+        make_audio(path, seconds=seconds, kbps=kbps, tags={"album": title, "artist": author, "title": title, **tags})
+        _MADE[key] = path.read_bytes()
     return path
 
 

@@ -1,7 +1,7 @@
 """Filters and ordering that refuse what they do not know."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from django.db.models import F, QuerySet
@@ -14,14 +14,16 @@ LIST_PARAMETERS = frozenset({"limit", "offset", "cursor", "ordering"})
 ALWAYS = frozenset({"format"})
 
 
-def refuse_unknown(request: Request, known: Iterable[str]) -> None:
-    """ValidationError that names each query parameter which is not known, or which stands twice."""
+def refuse_unknown(request: Request, known: Iterable[str], *, several: Container[str] = ()) -> None:
+    """ValidationError that names each query parameter which is not known, or which stands twice and is not one of
+    those that may stand `several` times."""
     allowed = ALWAYS | set(known)
-    wrong = {
-        name[:60]: [ErrorDetail("This query parameter is not known here.", code="unknown_parameter")]
-        for name in request.query_params
-        if name not in allowed
-    }
+    wrong = {}
+    for name, values in request.query_params.lists():
+        if name not in allowed:
+            wrong[name[:60]] = [ErrorDetail("This query parameter is not known here.", code="unknown_parameter")]
+        elif len(values) > 1 and name not in several:
+            wrong[name] = [ErrorDetail("This query parameter stands twice; send it once.", code="duplicate_parameter")]
     if wrong:
         raise ValidationError(wrong)
 
@@ -35,7 +37,8 @@ class StrictFilterBackend(django_filters.DjangoFilterBackend):
     def filter_queryset(self, request: Request, queryset: Any, view: Any) -> Any:
         filterset_class = self.get_filterset_class(view, queryset)
         filters = filterset_class.base_filters if filterset_class else {}
-        refuse_unknown(request, {*filters, *LIST_PARAMETERS, *view.query_names()})
+        several = {name for name, found in filters.items() if isinstance(found, django_filters.MultipleChoiceFilter)}
+        refuse_unknown(request, {*filters, *LIST_PARAMETERS, *view.query_names()}, several=several)
         if getattr(request.accepted_renderer, "format", "") != "api":
             _refuse_empty(request, filters)  # the form of the browsable pages sends every field
         is_filtered = any(name in request.query_params or found.extra["required"] for name, found in filters.items())

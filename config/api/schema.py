@@ -11,6 +11,7 @@ from rest_framework import serializers
 from config.api.filters import StrictFilterBackend, StrictOrdering
 from config.api.permissions import NOBODY
 from config.api.serializers import ChangeSerializer, ErrorSerializer, StrictMixin
+from config.api.viewsets import has_moment
 
 IDENTITY = {"type": "integer", "minimum": 0}
 WORD = {"type": "string", "minLength": 1}
@@ -53,17 +54,29 @@ class KernelSchema(AutoSchema):
             found |= {404, 409, 413, 415, 422, 502}
         return dict.fromkeys(sorted(found), ErrorSerializer)
 
+    def _get_request_body(self, direction: str = "request") -> Any:
+        found = super()._get_request_body(direction)  # type: ignore[no-untyped-call]
+        serializer = self.get_request_serializer()
+        if found and (getattr(serializer, "needs_a_field", False) or getattr(serializer, "partial", False)):
+            found["required"] = True
+        return found
+
     def _is_open(self) -> bool:
         return self.view.role_for(_Method(self.method)) == NOBODY
 
     def get_auth(self) -> list[dict[str, Any]]:
-        return [] if self._is_open() else super().get_auth()
+        if self._is_open():
+            return []
+        found = super().get_auth()
+        return found if self.view.accepts_keys else [way for way in found if "ApiKey" not in way]
 
     def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:
         if type(field) is serializers.JSONField:
             # Any JSON value, null too: "any or null" would be two answers for null.
             return {"description": str(field.help_text)} if field.help_text else {}
         found = super()._map_serializer_field(field, direction, bypass_extensions)
+        if direction == "request" and isinstance(field, serializers.ListField) and not field.allow_empty:
+            return {"minItems": 1, **found}
         is_text = isinstance(field, serializers.CharField) and found.get("type") == "string"
         if direction == "request" and is_text and not field.allow_blank:
             return {"minLength": 1, **found}
@@ -73,10 +86,12 @@ class KernelSchema(AutoSchema):
         found = super()._map_serializer(serializer, direction, bypass_extensions)
         if direction != "request" or not isinstance(serializer, StrictMixin):
             return found
-        if getattr(serializer, "partial", False):
+        if getattr(serializer, "partial", False) and has_moment(self.view):
             text = "As it was read: the change is refused (409) when the row has been changed since."
             moment = {"type": "string", "format": "date-time", "description": text}
             found["properties"] = {**found.get("properties", {}), "updated_at": moment}
+        if serializer.needs_a_field or getattr(serializer, "partial", False):
+            found["minProperties"] = 1
         return {**found, "additionalProperties": False}
 
     def _resolve_path_parameters(self, variables: Any) -> list[dict[str, Any]]:
@@ -89,7 +104,9 @@ class KernelSchema(AutoSchema):
     def _get_response_for_code(
         self, serializer: Any, status_code: Any, media_types: Any = None, direction: str = "response"
     ) -> Any:
-        found = super()._get_response_for_code(serializer, status_code, ["application/json"], direction)  # type: ignore[no-untyped-call]
+        # A view's own media type stands in its `extend_schema`; everything else is JSON.
+        media_types = media_types or ["application/json"]
+        found = super()._get_response_for_code(serializer, status_code, media_types, direction)  # type: ignore[no-untyped-call]
         if self._is_list_view() and int(status_code) == 200:
             found["content"]["text/csv"] = {"schema": {"type": "string"}}
         found["description"] = found["description"] or HTTPStatus(int(status_code)).phrase
@@ -115,7 +132,7 @@ class KernelSchema(AutoSchema):
         return [found] if found else []
 
     def get_tags(self) -> list[str]:
-        return [self.path.removeprefix("/api/").split("/")[0]]
+        return [self.path.removeprefix("/api").strip("/").split("/")[0]]
 
 
 @cache

@@ -1,19 +1,26 @@
 """Bases of serializers, and the shapes that all resources share."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from rest_framework import serializers
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import ErrorDetail, ValidationError
+
+NOTHING_SENT = {"non_field_errors": [ErrorDetail("Send at least one field to change.", code="required")]}
 
 
 class StrictMixin:
     """Refuses fields that it does not know, and values of another JSON type, naming each.
 
-    With `is_text` in the context (query parameters) every value is a text, which the fields read.
+    With `is_text` in the context (query parameters) every value is a text, which the fields read. With
+    `needs_a_field` an empty object is refused: it would change nothing.
     """
+
+    needs_a_field: ClassVar[bool] = False
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict):
+            if self.needs_a_field and not data:
+                raise ValidationError(NOTHING_SENT)
             wrong = {} if self.context.get("is_text") else _wrong_types(self.fields, data)  # type: ignore[attr-defined]
             if wrong:
                 raise ValidationError(wrong)

@@ -142,8 +142,8 @@ class KernelView(APIView):
         except NotAcceptable as error:
             not_acceptable = error
         self.check_permissions(request)
-        if not_acceptable:
-            raise not_acceptable
+        if not_acceptable and (self.action or request.method == "OPTIONS"):
+            raise not_acceptable  # a method that is not there is 405, whatever is accepted
         self.check_input(request)
 
     def check_input(self, request: Request) -> None:

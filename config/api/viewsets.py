@@ -3,6 +3,8 @@
 See `KernelView` for what a view states, `scheduling/api/runs.py` for an example, `docs/api-kernel.md` for the recipe.
 """
 
+import datetime
+import hashlib
 from typing import Any, ClassVar
 
 from django.db import transaction
@@ -13,6 +15,8 @@ from rest_framework.response import Response
 from rest_framework.serializers import ErrorDetail, ValidationError
 from rest_framework.viewsets import ViewSetMixin
 
+from config.api.renderers import FastJSONRenderer
+from config.api.serializers import NOTHING_SENT
 from config.api.views import KernelView
 from config.errors import ConflictError, NotFoundError
 
@@ -45,11 +49,27 @@ class ResourceViewSet(ViewSetMixin, KernelView):
             self.queryset.model._default_manager.select_for_update().filter(pk=identity).first()
         row = self.get_queryset().filter(**{self.lookup_field: identity}).first()
         if row is None:
-            raise NotFoundError(
-                f"No {self.resource} has the id {str(identity)[:30]}.",
-                context={"resource": self.resource, "id": identity if len(str(identity)) < 19 else str(identity)[:30]},
-            )
+            raise self.not_found()
         return row
+
+    def not_found(self) -> NotFoundError:
+        """It names the resource and the id of this address."""
+        identity = self.kwargs[self.lookup_field]
+        return NotFoundError(
+            f"No {self.resource} has the id {str(identity)[:30]}.",
+            context={"resource": self.resource, "id": identity if len(str(identity)) < 19 else str(identity)[:30]},
+        )
+
+    def tag(self, row: Any) -> dict[str, str]:
+        """The header that names this version of the row: by its `updated_at`, else by what an update may change."""
+        changed = getattr(row, "updated_at", None)
+        if changed:
+            return etag(row.pk, changed)
+        if "update" not in self.inputs:
+            return {}
+        shown = self.present(row)
+        facts = {name: shown.get(name) for name in self.inputs["update"]().fields}
+        return {"ETag": f'"{row.pk}-{hashlib.sha256(FastJSONRenderer().render(facts)).hexdigest()[:20]}"'}
 
 
 class ListMixin:
@@ -60,7 +80,7 @@ class ListMixin:
 class RetrieveMixin:
     def retrieve(self: Any, request: Request, pk: int) -> Response:
         row = self.get_object()
-        return self.answer(row, headers=_etag(row))
+        return self.answer(row, headers=self.tag(row))
 
 
 class CreateMixin:
@@ -69,7 +89,7 @@ class CreateMixin:
     def create(self: Any, request: Request) -> Response:
         row = self.create_row(self.body)
         location = f"{request.path.rstrip('/')}/{row.pk}/"
-        return self.answer(self.reread(row), headers={"Location": location, **_etag(row)})
+        return self.answer(self.reread(row), headers={"Location": location, **self.tag(row)})
 
     def reread(self: Any, row: Any) -> Any:
         """The row as `get_queryset` reads it, with its annotations and prefetched relations."""
@@ -82,20 +102,20 @@ class UpdateMixin:
     unchanging: ClassVar[frozenset[str]] = frozenset({"updated_at"})
 
     def update(self: Any, request: Request, pk: int) -> Response:
-        expected = _expected(request)
+        expected = _expected(request, has_moment=has_moment(self))
         if not expected:
             return self._change(self.get_object(), None)
         with transaction.atomic():
             return self._change(self.get_object(lock=True), expected)
 
     def _change(self: Any, row: Any, expected: str | None) -> Response:
-        if expected and expected not in ("*", _etag(row).get("ETag")):
+        if expected and expected not in ("*", self.tag(row).get("ETag")):
             raise ConflictError(
                 f"This {self.resource} was changed since you read it. Read it again and repeat your change.",
-                context={"resource": self.resource, "id": row.pk, "etag": _etag(row).get("ETag")},
+                context={"resource": self.resource, "id": row.pk, "etag": self.tag(row).get("ETag")},
             )
         if not {name for name in self.request.data if name != "updated_at"}:
-            raise ValidationError([ErrorDetail("Send at least one field to change.", code="required")])
+            raise ValidationError(NOTHING_SENT)
         before = self.present(row)
         row = self.change_row(row, self.body) or row
         row = self.get_queryset().filter(pk=row.pk).first() or row
@@ -105,7 +125,7 @@ class UpdateMixin:
             for name, value in after.items()
             if value != before.get(name) and name not in self.unchanging
         }
-        return Response({**after, "changes_made": changes}, headers=_etag(row))
+        return Response({**after, "changes_made": changes}, headers=self.tag(row))
 
     def partial_update(self: Any, request: Request, pk: int) -> Response:
         return self.update(request, pk)
@@ -129,19 +149,27 @@ class CrudViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, DestroyMix
     """List, detail, create, update (PUT and PATCH), delete."""
 
 
-def _etag(row: Any) -> dict[str, str]:
-    changed = getattr(row, "updated_at", None)
-    return {"ETag": f'"{row.pk}-{changed.timestamp():.6f}"'} if changed else {}
+def etag(pk: int, changed: datetime.datetime) -> dict[str, str]:
+    """The header with the version of a row."""
+    return {"ETag": f'"{pk}-{changed.timestamp():.6f}"'}
 
 
-def _expected(request: Request) -> str | None:
+def has_moment(view: Any) -> bool:
+    """Whether rows know when they were changed."""
+    return any(field.name == "updated_at" for field in view.queryset.model._meta.concrete_fields)
+
+
+def _expected(request: Request, *, has_moment: bool) -> str | None:
     """The version that the caller means to change: `If-Match`, or `updated_at` as it was read."""
     sent = request.headers.get("If-Match")
     if sent:
         return sent.strip()
-    moment = request.data.get("updated_at")
-    if moment is None:
+    if "updated_at" not in request.data:
         return None
+    if not has_moment:
+        message = "This has no updated_at; send the ETag as If-Match instead."
+        raise ValidationError({"updated_at": [ErrorDetail(message, code="unknown_field")]})
+    moment: Any = request.data.get("updated_at")
     try:
         parsed = parse_datetime(moment) if isinstance(moment, str) else None
     except ValueError:

@@ -26,6 +26,12 @@ GROUPS = {
 }
 
 
+CHOICES = {
+    "import.hardlink": ("prefer", "require", "never"),
+    "import.sidecars": ("metadata.json", "opf", "both", "none"),
+}
+
+
 class WordsField(forms.CharField):
     """A list of texts, one a line."""
 
@@ -41,8 +47,8 @@ class WordsField(forms.CharField):
 def _field(key: str) -> forms.Field:
     known = KNOWN[key]
     words: dict[str, Any] = {"label": key, "help_text": known.meaning, "required": False}
-    if key == "import.hardlink":
-        return forms.ChoiceField(choices=[(v, v) for v in ("prefer", "require", "never")], **words)
+    if key in CHOICES:
+        return forms.ChoiceField(choices=[(value, value) for value in CHOICES[key]], **words)
     if isinstance(known.default, bool):
         return forms.BooleanField(**words)
     if isinstance(known.default, int):

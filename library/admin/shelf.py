@@ -14,7 +14,7 @@ from config.admin_base import ADMIN, MODERATOR, RecordAdmin, RoleInline, attempt
 from config.admin_display import change_url, clock, link, pill, size
 from config.admin_site import BEHIND, SHELF, SOURCES, site
 from config.errors import NotFoundError
-from library.domain.naming import PRESETS
+from library.domain.naming import PRESETS, TOKENS, template_for
 from library.models import Audiobookshelf, Book, Copy, CopyFile, LibraryRoot, MatchState, RootKind, ShelfChange
 from library.services.contacts import check_audiobookshelf
 from library.services.matching_review import decide_match
@@ -107,11 +107,38 @@ def _add_server(values: dict[str, str]) -> list[LibraryRoot]:
 site.add_page("library/add/", add_library_view, name="add_library")
 
 
+FILING_FIELDS = ("naming_preset", "naming_folder", "naming_file", "merges_parts")
+
+
 class RootForm(forms.ModelForm):
     class Meta:
         model = LibraryRoot
-        fields = ("name", "is_enabled", "path", "is_import_target", "naming_preset", "profile")
-        widgets = {"naming_preset": forms.Select(choices=[(name, name) for name in PRESETS])}
+        fields = ("name", "is_enabled", "path", "is_import_target", *FILING_FIELDS)
+        widgets = {
+            "naming_preset": forms.Select(choices=[(name, name) for name in PRESETS]),
+            "naming_folder": forms.TextInput(attrs={"class": "vTextField"}),
+            "naming_file": forms.TextInput(attrs={"class": "vTextField"}),
+        }
+
+        help_texts = {
+            "naming_folder": "Empty: as the preset. Tokens: "
+            + ", ".join(f"{{{name}}}" for name in sorted(TOKENS))
+            + "; "
+            "{position:00} pads; < and > enclose what is left out when a token in it is empty.",
+            "naming_file": "Empty: as the preset. The same tokens, without the suffix.",
+        }
+
+    def clean(self) -> dict[str, Any]:
+        """A template that cannot work is refused here, and not at the next import."""
+        values: dict[str, Any] = super().clean() or self.cleaned_data
+        preset = values.get("naming_preset") or "audiobookshelf"
+        for name, given in (("naming_folder", {"folder": values.get("naming_folder") or ""}),
+                            ("naming_file", {"file": values.get("naming_file") or ""})):  # fmt: skip
+            try:
+                template_for(preset, **given)
+            except ValueError as error:
+                self.add_error(name, str(error))
+        return values
 
 
 @admin.register(LibraryRoot, site=site)
@@ -138,10 +165,19 @@ class LibraryRootAdmin(RecordAdmin):
     buttons = ("read_now", "preview")
     fieldsets = (
         (None, {"fields": ("name", "kind", "server", "path", "remote_path", "is_enabled")}),
-        ("Filing new books", {"fields": ("is_import_target", "naming_preset", "profile")}),
+        ("Filing new books", {"fields": ("is_import_target", *FILING_FIELDS, "profile")}),
         ("How it goes", {"fields": ("copy_count", "last_read_at", "last_healthy_at", "last_error")}),
     )
-    readonly_fields = ("kind", "server", "remote_path", "copy_count", "last_read_at", "last_healthy_at", "last_error")
+    readonly_fields = (
+        "kind",
+        "server",
+        "profile",
+        "remote_path",
+        "copy_count",
+        "last_read_at",
+        "last_healthy_at",
+        "last_error",
+    )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """The path of a folder is the identity of its copies; that of a server's library is only where we see it."""

@@ -11,13 +11,13 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from config.api.filter_fields import FlagFilter, WholeNumberFilter
 from config.api.serializers import StrictSerializer
 from config.api.viewsets import CrudViewSet
 from library.api.book_filters import BookFilters, active_unless_asked
 from library.api.book_rows import BookPages, BookSerializer
 from library.api.books import ORDERINGS as BOOK_ORDERINGS
 from library.api.fields import COMPLETION, CompletionFields, FollowInput, PersonField
-from library.api.flags import FlagFilter
 from library.api.series import CompletionTotalsSerializer, catalogue_words
 from library.models import Author, Book, BookAuthor, CompletionStatus, Follow, Series, SeriesEntry
 from library.services.authors import add_author, books_of_author, change_author, delete_author, favourite_authors
@@ -95,15 +95,9 @@ class AuthorFilters(django_filters.FilterSet):
     completion_status = django_filters.MultipleChoiceFilter(choices=CompletionStatus.choices)
     follow = django_filters.MultipleChoiceFilter(choices=Follow.choices)
     is_favorite = FlagFilter()
-    min_owned = django_filters.NumberFilter(
-        field_name="owned_count", lookup_expr="gte", min_value=0, max_value=1_000_000
-    )
-    min_completion = django_filters.NumberFilter(
-        field_name="completion_percentage", lookup_expr="gte", min_value=0, max_value=100
-    )
-    max_completion = django_filters.NumberFilter(
-        field_name="completion_percentage", lookup_expr="lte", min_value=0, max_value=100
-    )
+    min_owned = WholeNumberFilter(field_name="owned_count", lookup_expr="gte", least=0, most=1_000_000)
+    min_completion = WholeNumberFilter(field_name="completion_percentage", lookup_expr="gte", least=0, most=100)
+    max_completion = WholeNumberFilter(field_name="completion_percentage", lookup_expr="lte", least=0, most=100)
 
 
 ORDERINGS = {
@@ -114,6 +108,11 @@ ORDERINGS = {
     "created_at": "created_at",
     "updated_at": "updated_at",
 }
+
+
+class RemovedAuthorSerializer(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
 
 
 class AuthorViewSet(BookPages, CrudViewSet):  # type: ignore[misc]
@@ -127,6 +126,7 @@ class AuthorViewSet(BookPages, CrudViewSet):  # type: ignore[misc]
         "completion": AuthorCompletionSerializer,
         "completion_summary": CompletionTotalsSerializer,
         "recalculate_completion": AuthorRecalculatedSerializer,
+        "destroy": RemovedAuthorSerializer,
     }
     inputs = {"create": AuthorInput, "update": AuthorInput}
     queries = {"favorites": FavoritesQuery}

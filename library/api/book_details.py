@@ -1,11 +1,13 @@
 """One book in full: its copies, recordings, where each field came from, and why it is not here."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
-from django.db.models import OuterRef, QuerySet
+from django.db.models import BigIntegerField, OuterRef, QuerySet
 from rest_framework import serializers
 
+from config.prepared import Prepared, Slot
 from library.api.book_rows import COLUMNS, TEXTS, BookSerializer, PersonSerializer, show_row, with_nested
 from library.models import (
     Book,
@@ -146,39 +148,53 @@ DETAILS = {
 }  # fmt: skip
 
 
-def with_details(books: QuerySet[Book]) -> QuerySet[Book]:
-    """With all that `show_detail` needs, in one statement."""
-    return with_nested(books).annotate(**DETAILS)
+OWN = ("description", "genres", "metadata_checked_at", "corrected_at")
 
 
-def show_detail(book: Any) -> dict[str, Any]:
-    """A book of `with_details`, as `BookDetailSerializer` says."""
-    row = show_row({name: getattr(book, name) for name in (*COLUMNS, *TEXTS)})
+def with_details(books: QuerySet[Book]) -> "QuerySet[Book, dict[str, Any]]":
+    """Rows with all that `show_detail` needs, in one statement."""
+    return with_nested(books).annotate(**DETAILS).order_by().values(*COLUMNS, *OWN, *TEXTS, *DETAILS)
+
+
+DETAIL = Prepared(lambda: with_details(Book.objects.filter(pk=Slot("pk", BigIntegerField()))))
+
+
+def read_detail(pk: int) -> dict[str, Any] | None:
+    """The book with this id as `BookDetailSerializer` says, if there is one."""
+    row = DETAIL.row(pk=pk) if pk <= BigIntegerField.MAX_BIGINT else None
+    return show_detail(row) if row else None
+
+
+def show_detail(book: dict[str, Any]) -> dict[str, Any]:
+    """A row of `with_details`, as `BookDetailSerializer` says."""
+    row = show_row(book)
     row["is_owned"] = bool(row["is_owned"])
-    copies = orjson.loads(book.copies_json)
+    copies = orjson.loads(book["copies_json"])
     for copy in copies:
         copy["missing"] = copy["missing"] is not None
-    recordings = orjson.loads(book.recordings_json)
+    recordings = orjson.loads(book["recordings_json"])
     for recording in recordings:
         recording["narrators"] = orjson.loads(recording["narrators"])
         recording["identifiers"] = orjson.loads(recording["identifiers"])
-    sources = orjson.loads(book.sources_json)
+    sources = orjson.loads(book["sources_json"])
     for source in sources:
         source["set_at"] = _moment(source["set_at"])
-    gaps, exclusion = orjson.loads(book.gaps_json), orjson.loads(book.exclusion_json)
+    gaps, exclusion = orjson.loads(book["gaps_json"]), orjson.loads(book["exclusion_json"])
     return {
         **row,
-        "description": book.description,
-        "genres": book.genres,
-        "missing_fields": missing_fields(book, has_authors=bool(row["authors"]), has_narrators=bool(row["narrators"])),
+        "description": book["description"],
+        "genres": book["genres"],
+        "missing_fields": missing_fields(
+            SimpleNamespace(**book), has_authors=bool(row["authors"]), has_narrators=bool(row["narrators"])
+        ),
         "copies": copies,
         "recordings": recordings,
         "provenance": sources,
         "gaps": gaps,
         "is_excluded": bool(exclusion),
         "why_not_here": _why_not_here(row, gaps, exclusion),
-        "metadata_checked_at": book.metadata_checked_at,
-        "corrected_at": book.corrected_at,
+        "metadata_checked_at": book["metadata_checked_at"],
+        "corrected_at": book["corrected_at"],
     }
 
 
@@ -202,4 +218,4 @@ def _why_not_here(row: dict[str, Any], gaps: list[dict[str, Any]], exclusion: li
     return "It is in no series, and none of its authors is followed."
 
 
-__all__ = ["BookDetailSerializer", "show_detail", "with_details"]
+__all__ = ["BookDetailSerializer", "read_detail", "with_details"]

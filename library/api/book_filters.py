@@ -5,7 +5,7 @@ from typing import Any
 import django_filters
 from django.db.models import Q, QuerySet
 
-from library.api.flags import FlagFilter
+from config.api.filter_fields import FlagFilter, WholeNumberFilter
 from library.domain.people import person_key
 from library.domain.titles import series_key
 from library.models import BookAuthor, BookKind, BookNarrator, BookStatus, SeriesEntry
@@ -37,15 +37,11 @@ class BookFilters(django_filters.FilterSet):
     isbn = django_filters.CharFilter()
     asin = django_filters.CharFilter()
     abs_id = django_filters.CharFilter()
-    year = django_filters.NumberFilter(field_name="published_year", min_value=0, max_value=9999)
-    year_from = django_filters.NumberFilter(field_name="published_year", lookup_expr="gte", min_value=0, max_value=9999)
-    year_to = django_filters.NumberFilter(field_name="published_year", lookup_expr="lte", min_value=0, max_value=9999)
-    min_completeness = django_filters.NumberFilter(
-        field_name="completeness", lookup_expr="gte", min_value=0, max_value=100
-    )
-    max_completeness = django_filters.NumberFilter(
-        field_name="completeness", lookup_expr="lte", min_value=0, max_value=100
-    )
+    year = WholeNumberFilter(field_name="published_year", least=0, most=9999)
+    year_from = WholeNumberFilter(field_name="published_year", lookup_expr="gte", least=0, most=9999)
+    year_to = WholeNumberFilter(field_name="published_year", lookup_expr="lte", least=0, most=9999)
+    min_completeness = WholeNumberFilter(field_name="completeness", lookup_expr="gte", least=0, most=100)
+    max_completeness = WholeNumberFilter(field_name="completeness", lookup_expr="lte", least=0, most=100)
     created_after = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
     created_before = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
     updated_after = django_filters.IsoDateTimeFilter(field_name="updated_at", lookup_expr="gte")

@@ -13,6 +13,7 @@ from django.db.models import OuterRef, QuerySet
 from rest_framework import serializers
 
 from config.api.renderers import FastJSONRenderer
+from config.prepared import IsOneOf, Prepared
 from library.models import Book, BookAuthor, BookNarrator, SeriesEntry
 from library.models.json_rows import JsonRows
 
@@ -88,6 +89,11 @@ def with_nested(books: QuerySet[Book]) -> QuerySet[Book]:
     return books.annotate(**{f"{name}_json": found for name, found in NESTED.items()})
 
 
+PAGE = Prepared(
+    lambda: with_nested(Book.objects.filter(IsOneOf("pk", "ids")).order_by()).values(*COLUMNS, *TEXTS),
+)
+
+
 def page_keys(view: Any, books: QuerySet[Any]) -> QuerySet[Any]:
     """Only what paging needs: the ids, and the fields of the order, which a cursor carries."""
     fields = [field for field, _ in view.order_terms(view.request) if field != "pk"]
@@ -97,8 +103,7 @@ def page_keys(view: Any, books: QuerySet[Any]) -> QuerySet[Any]:
 def show_page(view: Any, keys: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The books of a page of keys, in its order."""
     ids = [row["id"] for row in keys]
-    rows = with_nested(Book.objects.filter(pk__in=ids).order_by()).values(*COLUMNS, *TEXTS)
-    found = {row["id"]: row for row in rows}
+    found = {row["id"]: row for row in PAGE.rows(ids=ids)}
     read = orjson.Fragment if writes_json(view) else orjson.loads
     return [show_row(found[pk], read) for pk in ids if pk in found]
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.db.models import QuerySet
 from django.http import HttpResponseBase
 from django.utils import timezone
 from rest_framework import serializers
@@ -11,14 +10,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from config.api.serializers import StrictSerializer
-from config.api.viewsets import CrudViewSet
+from config.api.viewsets import CrudViewSet, etag
 from config.errors import NotFoundError
-from library.api.book_details import BookDetailSerializer, show_detail, with_details
+from library.api.book_details import BookDetailSerializer, read_detail
 from library.api.book_filters import BookFilters, active_unless_asked
 from library.api.book_inputs import BookChanges, BookInput, as_edit
 from library.api.book_rows import BookPages, BookSerializer, show_page
 from library.api.corrections import CorrectionSerializer
 from library.api.fields import NOT_BLANK, caller
+from library.domain.corrections import FIELDS
 from library.models import Book
 from library.services.books import add_book, archive_book, change_book
 from library.services.metadata_history import book_history, set_field_source
@@ -69,7 +69,7 @@ class IncompleteBookSerializer(BookSerializer):
 
 
 class FieldSourceInput(StrictSerializer):
-    field_name = serializers.CharField(max_length=60, validators=[NOT_BLANK])  # type: ignore[assignment]
+    field_name = serializers.ChoiceField(FIELDS)  # type: ignore[assignment]
     source = serializers.CharField(max_length=60, validators=[NOT_BLANK])  # type: ignore[assignment]
 
 
@@ -111,13 +111,9 @@ class BookViewSet(BookPages, CrudViewSet):  # type: ignore[misc]
         "by_series": ({**ORDERINGS, "position": "place"}, ("place",)),
     }
 
-    def get_queryset(self) -> QuerySet[Book]:
-        one = ("retrieve", "create", "update", "destroy")
-        return with_details(Book.objects.all()) if self.verb in one else Book.objects.all()
-
     def present(self, value: Any, *, many: bool = False) -> Any:
         if isinstance(value, Book):
-            return show_detail(value)
+            return read_detail(value.pk)
         shown = super().present(value, many=many)
         if many and self.verb == "incomplete_metadata":
             missing = missing_fields_of([row["id"] for row in shown])
@@ -125,7 +121,13 @@ class BookViewSet(BookPages, CrudViewSet):  # type: ignore[misc]
         return shown
 
     def list(self, request: Request) -> HttpResponseBase:
-        return self.book_page(active_unless_asked(request, self.get_queryset()))
+        return self.book_page(active_unless_asked(request, Book.objects.all()))
+
+    def retrieve(self, request: Request, pk: int) -> Response:
+        shown = read_detail(pk)
+        if shown is None:
+            raise self.not_found()
+        return Response(shown, headers=etag(pk, shown["updated_at"]))
 
     def create_row(self, data: dict[str, Any]) -> Book:
         return add_book(edit=as_edit(data), user=caller(self.request), now=timezone.now())

@@ -8,15 +8,17 @@ from django.db.models import QuerySet
 from django.http import HttpResponse, HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
+from config.api.filter_fields import FlagFilter
+from config.api.schema import READ_ERRORS, error_answers
 from config.api.serializers import StrictSerializer
 from config.api.viewsets import ListMixin, ResourceViewSet
 from library.api.book_filters import BookFilters
 from library.api.book_rows import BookPages, BookSerializer, with_nested
-from library.api.flags import FlagFilter
 from library.models import Book
 from library.services.calendar import Release, write_calendar
 from library.services.reports import upcoming_books
@@ -60,7 +62,6 @@ class CalendarViewSet(BookPages, ListMixin, ResourceViewSet):  # type: ignore[mi
     queryset = Book.objects.all()
     serializer_class = BookSerializer
     queries = {"list": CalendarQuery, "file": CalendarQuery}
-    answers = {"file": OpenApiTypes.STR}
     book_lists = frozenset({"list"})
     filterset_class = CalendarFilters
     ordering_fields = {"release_date": "release_date", "title": "sort_title"}
@@ -70,8 +71,12 @@ class CalendarViewSet(BookPages, ListMixin, ResourceViewSet):  # type: ignore[mi
         return self.book_page(upcoming_books(today=timezone.localdate(), days=self.query.get("days")))
 
     def get_renderers(self) -> Any:
-        return [CalendarFileRenderer(), *super().get_renderers()] if self.action == "file" else super().get_renderers()
+        return [CalendarFileRenderer()] if self.action == "file" else super().get_renderers()
 
+    @extend_schema(
+        parameters=[CalendarQuery],
+        responses={(200, "text/calendar"): OpenApiTypes.STR, **error_answers(READ_ERRORS)},
+    )
     def file(self, request: Request) -> HttpResponse:
         """The same as a file that calendar programs subscribe to (RFC 5545)."""
         books = upcoming_books(today=timezone.localdate(), days=self.query.get("days"))

@@ -8,7 +8,7 @@ from library.models import Correction
 class CorrectionSerializer(serializers.ModelSerializer[Correction]):
     """One change of one field. `undone_at`: it was taken back."""
 
-    actor = serializers.CharField(source="actor.username", default=None, read_only=True)
+    actor = serializers.CharField(source="actor.username", default=None, allow_null=True, read_only=True)
     old = serializers.JSONField(allow_null=True, read_only=True)
     new = serializers.JSONField(allow_null=True, read_only=True)
 

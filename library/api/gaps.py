@@ -11,11 +11,11 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from config.api.filter_fields import FlagFilter, IdFilter
 from config.api.serializers import RunAcceptedSerializer, StrictSerializer
 from config.api.viewsets import OperationsViewSet
 from config.errors import NotFoundError
 from library.api.fields import caller
-from library.api.flags import FlagFilter
 from library.models import Author, EntryClass, Follow, Gap, GapAnalysis, GapReason, Series
 from library.services.gaps import analyze_gaps
 from library.services.reports import latest_analysis, report_rows
@@ -130,8 +130,8 @@ class GapFilters(django_filters.FilterSet):
     reason = django_filters.MultipleChoiceFilter(choices=GapReason.choices)
     counts = FlagFilter()
     wanted = FlagFilter(field_name="is_wanted")
-    series = django_filters.NumberFilter(field_name="series_id", min_value=0, max_value=2**63 - 1, help_text="Id.")
-    author = django_filters.NumberFilter(method="by_author", min_value=0, max_value=2**63 - 1, help_text="Id.")
+    series = IdFilter(field_name="series_id", help_text="Id.")
+    author = IdFilter(method="by_author", help_text="Id.")
     follow = django_filters.ChoiceFilter(choices=Follow.choices, method="by_follow")
     opened_after = django_filters.IsoDateTimeFilter(field_name="opened_at", lookup_expr="gte")
 

@@ -12,11 +12,12 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from config.api.filter_fields import IdFilter
 from config.api.serializers import StrictSerializer
 from config.api.viewsets import ReadOnlyViewSet
 from config.errors import ValidationError
 from library.api.fields import caller
-from library.models import Book, BookAuthor, Copy, LibraryRoot, MatchState
+from library.models import Book, BookAuthor, Copy, MatchState
 from library.services.matching_review import decide_match
 
 
@@ -62,8 +63,8 @@ class MatchFilters(django_filters.FilterSet):
     state = django_filters.MultipleChoiceFilter(
         field_name="match_state", choices=MatchState.choices, help_text="Default: review."
     )
-    root = django_filters.ModelChoiceFilter(queryset=LibraryRoot.objects.all(), help_text="Id of the library root.")
-    book = django_filters.NumberFilter(field_name="book_id", min_value=0, max_value=2**63 - 1)
+    root = IdFilter(field_name="root_id", help_text="Id of the library root.")
+    book = IdFilter(field_name="book_id")
 
 
 class MatchViewSet(ReadOnlyViewSet):

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 
+from config.api.filter_fields import WholeNumberFilter
 from config.api.viewsets import ReadOnlyViewSet
 from library.api.book_filters import BookFilters, active_unless_asked
 from library.api.book_rows import BookPages, BookSerializer
@@ -29,9 +30,7 @@ class NarratorSerializer(serializers.ModelSerializer[Narrator]):
 
 class NarratorFilters(django_filters.FilterSet):
     name = django_filters.CharFilter(lookup_expr="icontains")
-    min_books = django_filters.NumberFilter(
-        field_name="book_count", lookup_expr="gte", min_value=0, max_value=1_000_000
-    )
+    min_books = WholeNumberFilter(field_name="book_count", lookup_expr="gte", least=0, most=1_000_000)
 
 
 class NarratorViewSet(BookPages, ReadOnlyViewSet):  # type: ignore[misc]

@@ -13,11 +13,11 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from config.api.filter_fields import FlagFilter, IdFilter, WholeNumberFilter
 from config.api.serializers import StrictSerializer
 from config.api.viewsets import CrudViewSet
 from library.api.book_rows import PersonSerializer
 from library.api.fields import COMPLETION, CompletionFields, FollowInput, PersonField
-from library.api.flags import FlagFilter
 from library.models import Author, CompletionStatus, Follow, Series
 from library.models.json_rows import JsonRows
 from library.services.gaps import preview_follow
@@ -129,16 +129,12 @@ class BandQuery(StrictSerializer):
 class SeriesFilters(django_filters.FilterSet):
     name = django_filters.CharFilter(lookup_expr="icontains")
     completion_status = django_filters.MultipleChoiceFilter(choices=CompletionStatus.choices)
-    author = django_filters.NumberFilter(field_name="author_id", help_text="Id.", min_value=0, max_value=2**63 - 1)
+    author = IdFilter(field_name="author_id", help_text="Id.")
     author_name = django_filters.CharFilter(field_name="author__name", lookup_expr="icontains")
     follow = django_filters.MultipleChoiceFilter(choices=Follow.choices)
     monitored = FlagFilter(method="by_monitored", help_text="Followed, or not.")
-    min_completion = django_filters.NumberFilter(
-        field_name="completion_percentage", lookup_expr="gte", min_value=0, max_value=100
-    )
-    max_completion = django_filters.NumberFilter(
-        field_name="completion_percentage", lookup_expr="lte", min_value=0, max_value=100
-    )
+    min_completion = WholeNumberFilter(field_name="completion_percentage", lookup_expr="gte", least=0, most=100)
+    max_completion = WholeNumberFilter(field_name="completion_percentage", lookup_expr="lte", least=0, most=100)
     has_missing = FlagFilter(method="by_missing")
 
     def by_monitored(self, rows: QuerySet[Series], name: str, value: bool) -> QuerySet[Series]:
@@ -172,6 +168,12 @@ def _row(series: Any) -> dict[str, Any]:
     return {name: getattr(series, name) for name in (*COLUMNS, "author_json")}
 
 
+class RemovedSeriesSerializer(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    books_kept = serializers.IntegerField(help_text="Books that stood in it; they stay.")
+
+
 class SeriesViewSet(CrudViewSet):
     """Series with their maintained completion."""
 
@@ -182,6 +184,7 @@ class SeriesViewSet(CrudViewSet):
         "completion": SeriesCompletionSerializer,
         "completion_summary": CompletionTotalsSerializer,
         "recalculate_completion": RecalculatedSerializer,
+        "destroy": RemovedSeriesSerializer,
     }
     inputs = {"create": SeriesInput, "update": SeriesInput}
     queries = {"retrieve": PreviewQuery, "incomplete": BandQuery}

@@ -182,6 +182,13 @@ PLEX = NamingTemplate(
 PRESETS: Mapping[str, NamingTemplate] = {"audiobookshelf": AUDIOBOOKSHELF, "plex": PLEX}
 
 
+def template_for(preset: str, folder: str = "", file: str = "") -> NamingTemplate:
+    """The preset's templates, each replaced by one of the user's own where there is one. ValueError says what is wrong
+    with those."""
+    known = PRESETS.get(preset, AUDIOBOOKSHELF)
+    return NamingTemplate(folder or known.folder, file or known.file, known.reads_back)
+
+
 def render_folder(book: Nameable, template: NamingTemplate = AUDIOBOOKSHELF) -> str:
     """The book's folder, relative to the library root, with forward slashes.
 

@@ -50,6 +50,15 @@ class LibraryRoot(models.Model):
     is_enabled = models.BooleanField(default=True)
     is_import_target = models.BooleanField(default=False, help_text="Imported books are filed here.")
     naming_preset = models.CharField(max_length=40, default="audiobookshelf")
+    naming_folder = models.CharField(
+        max_length=300, blank=True, help_text="Template of a book's folder; empty: that of the preset."
+    )
+    naming_file = models.CharField(
+        max_length=300, blank=True, help_text="Template of a file's name; empty: that of the preset."
+    )
+    merges_parts = models.BooleanField(
+        default=False, help_text="Books that come in several mp3 or m4a files are filed as one m4b with chapters."
+    )
     profile = models.CharField(max_length=60, blank=True, help_text="Release profile; empty for the default one.")
     copy_count = models.PositiveIntegerField(default=0, editable=False)
     last_read_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -1,6 +1,6 @@
 """How complete a book's metadata is, counting only fields that can apply to it."""
 
-from library.models import Book
+from typing import Protocol
 
 # What a listener misses most weighs most.
 WEIGHTS = {
@@ -17,7 +17,21 @@ WEIGHTS = {
 }
 
 
-def missing_fields(book: Book, *, has_authors: bool, has_narrators: bool) -> list[str]:
+class Described(Protocol):
+    """A book, or a row of its fields."""
+
+    title: str
+    description: str
+    published_year: int | None
+    duration_seconds: int | None
+    language: str
+    publisher: str
+    asin: str
+    isbn: str
+    genres: list[str]
+
+
+def missing_fields(book: Described, *, has_authors: bool, has_narrators: bool) -> list[str]:
     """The names of the fields that are empty and could be filled."""
     present = {
         "title": bool(book.title),
@@ -34,7 +48,7 @@ def missing_fields(book: Book, *, has_authors: bool, has_narrators: bool) -> lis
     return [name for name, there in present.items() if not there]
 
 
-def score_completeness(book: Book, *, has_authors: bool, has_narrators: bool) -> int:
+def score_completeness(book: Described, *, has_authors: bool, has_narrators: bool) -> int:
     """0 to 100. A stand-alone book is not short of a series, so the series does not count."""
     absent = missing_fields(book, has_authors=has_authors, has_narrators=has_narrators)
     total = sum(WEIGHTS.values())

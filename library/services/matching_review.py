@@ -5,7 +5,7 @@ import datetime
 from django.db import transaction
 
 from accounts.models import User
-from config.errors import ValidationError
+from config.errors import ConflictError, ValidationError
 from library.models import Book, BookStatus, Copy, MatchState
 from library.services.gaps import analyze_gaps, recount_books
 from library.services.shelf import refresh_ownership
@@ -15,13 +15,15 @@ def decide_match(*, copy: Copy, book: Book | None, user: User | None, now: datet
     """The copy is this book; None: it stays the book that it is, and no candidate is meant.
 
     Moves the copy, brings the ownership of both books up to date and recounts their series and authors.
-    ValidationError when there is nothing to decide, or the book is archived.
+    ValidationError when the chosen book is archived, ConflictError when the copy has no book that it could stay.
     """
+    if book is not None and book.status == BookStatus.ARCHIVED:
+        raise ValidationError(f"{book.title} is archived. Choose another book.", fields={"book_id": "is archived"})
     chosen = book or copy.book
     if chosen is None:
-        raise ValidationError("This copy has no book yet. Choose the book that it is.", fields={"book": "is missing"})
+        raise ConflictError("This copy has no book yet. Decide which book it is.")
     if chosen.status == BookStatus.ARCHIVED:
-        raise ValidationError(f"{chosen.title} is archived. Choose another book.", fields={"book": "is archived"})
+        raise ConflictError(f"It is taken for {chosen.title}, which is archived. Decide which book it is.")
     with transaction.atomic():
         before = Copy.objects.select_for_update().values_list("book_id", flat=True).get(pk=copy.pk)
         recording = copy.recording if copy.recording and copy.recording.book_id == chosen.pk else None

@@ -1,5 +1,7 @@
 """Ranked full-text search over title, subtitle, authors, series and narrators, by the database's own index."""
 
+# ruff: noqa: S608 (only names of our own tables are put into statements; values are passed)
+
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -7,6 +9,7 @@ from typing import Any
 
 from django.db import connection
 
+from config.prepared import prepared_cursor
 from library.domain.titles import title_key
 from library.models.search_index import APOSTROPHES, CAPITALS, LETTERS, TABLE
 
@@ -57,9 +60,11 @@ def _sqlite(words: list[str], key: str, limit: int, offset: int) -> SearchPage:
     found = (
         f"FROM {TABLE} JOIN library_book b ON b.id = {TABLE}.rowid WHERE {TABLE} MATCH %s AND b.status <> 'archived'"
     )
+    # The rank is worked out in a query of its own: FTS5 gives none beside a window.
     ranked = (
-        f"SELECT b.id, -bm25({TABLE}, {SQLITE_WEIGHTS}) AS score {found} "
-        "ORDER BY b.title_key = %s DESC, score DESC, b.is_owned DESC, b.id LIMIT %s OFFSET %s"
+        "SELECT f.id, f.score, count(*) OVER () FROM (SELECT b.id, b.title_key, b.is_owned, "
+        f"-bm25({TABLE}, {SQLITE_WEIGHTS}) AS score {found}) f "
+        "ORDER BY f.title_key = %s DESC, f.score DESC, f.is_owned DESC, f.id LIMIT %s OFFSET %s"
     )
     return _read(ranked, [query, key, limit, offset], f"SELECT count(*) {found}", [query], limit, offset)
 
@@ -71,7 +76,8 @@ def _postgresql(words: list[str], key: str, limit: int, offset: int) -> SearchPa
         "WHERE s.document @@ to_tsquery('simple', %s) AND b.status <> 'archived'"
     )
     ranked = (
-        f"SELECT b.id, ts_rank('{POSTGRESQL_WEIGHTS}', s.document, to_tsquery('simple', %s)) AS score {found} "
+        f"SELECT b.id, ts_rank('{POSTGRESQL_WEIGHTS}', s.document, to_tsquery('simple', %s)) AS score, "
+        f"count(*) OVER () {found} "
         "ORDER BY b.title_key = %s DESC, score DESC, b.is_owned DESC, b.id LIMIT %s OFFSET %s"
     )
     params = [query, query, key, limit, offset]
@@ -79,10 +85,12 @@ def _postgresql(words: list[str], key: str, limit: int, offset: int) -> SearchPa
 
 
 def _read(ranked: str, params: list[Any], counted: str, count_params: list[Any], limit: int, offset: int) -> SearchPage:
-    with connection.cursor() as cursor:
+    """Ranking reads every match, so it counts them, too; only behind the last match they are counted by themselves."""
+    with prepared_cursor() as cursor:
         cursor.execute(ranked, params)
-        hits = [Hit(pk, round(float(score), 6)) for pk, score in cursor.fetchall()]
-        if len(hits) < limit and (hits or not offset):
-            return SearchPage(hits, offset + len(hits))
+        found = cursor.fetchall()
+        hits = [Hit(pk, round(float(score), 6)) for pk, score, _ in found]
+        if hits or not offset:
+            return SearchPage(hits, found[0][2] if found else 0)
         cursor.execute(counted, count_params)
-        return SearchPage(hits, cursor.fetchone()[0])
+        return SearchPage([], cursor.fetchone()[0])

@@ -17,21 +17,38 @@ def _flag(value: Any) -> str:
     return "" if isinstance(value, bool) else "must be true or false"
 
 
-def _number(least: float, most: float, *, whole: bool = True) -> Check:
-    def check(value: Any) -> str:
-        right = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-        return "" if right and least <= value <= most else f"must be a number from {least} to {most}"
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number between bounds, which belong to it."""
 
-    return check
+    least: float
+    most: float
+    is_whole: bool = True
+
+    def __call__(self, value: Any) -> str:
+        right = isinstance(value, int if self.is_whole else (int, float)) and not isinstance(value, bool)
+        return (
+            "" if right and self.least <= value <= self.most else f"must be a number from {self.least} to {self.most}"
+        )
 
 
 def _texts(value: Any) -> str:
-    good = isinstance(value, list) and len(value) <= 100 and all(isinstance(v, str) and len(v) <= 200 for v in value)
-    return "" if good else "must be a list of at most 100 texts"
+    good = (
+        isinstance(value, list)
+        and len(value) <= 100
+        and all(isinstance(v, str) and v.strip() and len(v) <= 200 for v in value)
+    )
+    return "" if good else "must be a list of at most 100 texts, none of them empty"
 
 
-def _one_of(*choices: str) -> Check:
-    return lambda value: "" if value in choices else f"must be one of {', '.join(choices)}"
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """One of these words."""
+
+    choices: tuple[str, ...]
+
+    def __call__(self, value: Any) -> str:
+        return "" if value in self.choices else f"must be one of {', '.join(self.choices)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +68,27 @@ KNOWN: dict[str, Known] = {
     "gaps.follow_owned_series": Known(
         True, _flag, "A series with a book on the shelf is followed until you say otherwise."
     ),
-    "search.max_grabs_per_book_per_day": Known(3, _number(1, 20), "How many releases are tried for a book in a day."),
-    "search.max_books_per_run": Known(25, _number(1, 500), "How many wanted books one search run looks for."),
+    "search.max_grabs_per_book_per_day": Known(3, Number(1, 20), "How many releases are tried for a book in a day."),
+    "search.max_books_per_run": Known(25, Number(1, 500), "How many wanted books one search run looks for."),
     "search.is_automatic": Known(False, _flag, "Wanted books are searched for and downloaded without asking."),
-    "downloads.max_active": Known(10, _number(1, 500), "How many downloads are under way at once."),
-    "downloads.max_retries": Known(3, _number(0, 20), "Failed attempts before a download is abandoned."),
-    "downloads.stalled_hours": Known(24, _number(1, 720), "Hours without progress before a download counts as failed."),
+    "downloads.max_active": Known(10, Number(1, 500), "How many downloads are under way at once."),
+    "downloads.max_retries": Known(3, Number(0, 20), "Failed attempts before a download is abandoned."),
+    "downloads.stalled_hours": Known(24, Number(1, 720), "Hours without progress before a download counts as failed."),
     "import.hardlink": Known(
-        "prefer", _one_of("prefer", "require", "never"), "Hardlink, else copy; or fail; or always copy."
+        "prefer", OneOf(("prefer", "require", "never")), "Hardlink, else copy; or fail; or always copy."
     ),
     "import.duration_tolerance": Known(
-        0.03, _number(0, 0.5, whole=False), "Allowed difference from the catalogue's runtime."
+        0.03, Number(0, 0.5, is_whole=False), "Allowed difference from the catalogue's runtime."
     ),
-    "import.recycle_days": Known(30, _number(1, 3650), "Days that replaced files are kept in the recycle bin."),
-    "history.days": Known(30, _number(1, 3650), "Days that runs and their logs are kept."),
-    "backups.keep": Known(8, _number(1, 365), "How many backups are kept."),
-    "metadata.completeness_threshold": Known(80, _number(0, 100), "Below this, a book counts as incomplete."),
+    "import.sidecars": Known(
+        "metadata.json",
+        OneOf(("metadata.json", "opf", "both", "none")),
+        "What is written beside an imported book, so that its names and series survive whatever its path can carry.",
+    ),
+    "import.recycle_days": Known(30, Number(1, 3650), "Days that replaced files are kept in the recycle bin."),
+    "history.days": Known(30, Number(1, 3650), "Days that runs and their logs are kept."),
+    "backups.keep": Known(8, Number(1, 365), "How many backups are kept."),
+    "metadata.completeness_threshold": Known(80, Number(0, 100), "Below this, a book counts as incomplete."),
     "features.metadata": Known(True, _flag, "Metadata is corrected from the providers."),
     "features.discovery": Known(False, _flag, "The most wanted titles of the enabled genres are looked for."),
     "discovery.genres": Known([], _texts, "Genres that discovery looks at."),

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from django.conf import settings
 
-
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 

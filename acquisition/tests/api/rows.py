@@ -16,7 +16,10 @@ from acquisition.models import (
     DownloadEvent,
     ImportRecord,
     Indexer,
+    Prowlarr,
     Release,
+    ReleaseProfile,
+    Rename,
     SearchState,
 )
 from acquisition.services.backups import backup_folder
@@ -37,6 +40,17 @@ def make_book(number: int = 1, **fields: Any) -> Book:
 def make_indexer(number: int = 1, **fields: Any) -> Indexer:
     values = {"url": f"http://indexer-{number}.example", "api_key": "indexer-secret", **fields}
     return Indexer.objects.get_or_create(name=fields.pop("name", f"Indexer {number}"), defaults=values)[0]
+
+
+def make_prowlarr(number: int = 1) -> Prowlarr:
+    row = Prowlarr.objects.create(name=f"Prowlarr {number}", url="http://127.0.0.1:9", api_key="prowlarr-secret")
+    Indexer.objects.filter(pk=make_indexer(number).pk).update(prowlarr=row, remote_id=number)
+    return row
+
+
+def make_profile(number: int = 1) -> ReleaseProfile:
+    LibraryRoot.objects.create(name=f"Root {number}", path=f"/nowhere/{number}", profile=f"Profile {number}")
+    return ReleaseProfile.objects.create(name=f"Profile {number}", values={"formats": ["mp3"]})
 
 
 def make_client(number: int = 1, **fields: Any) -> DownloadClient:
@@ -92,6 +106,13 @@ def make_import(number: int = 1, **fields: Any) -> ImportRecord:
     root, _ = LibraryRoot.objects.get_or_create(name="Shelf", defaults={"path": "/nowhere/shelf"})
     values: dict[str, Any] = {"root": root, "source_path": "/nowhere/dl", "target_path": f"Author/Book {number}"}
     return ImportRecord.objects.create(**{**values, **fields})
+
+
+def make_rename(number: int = 1, **fields: Any) -> Rename:
+    root, _ = LibraryRoot.objects.get_or_create(name="Shelf", defaults={"path": "/nowhere/shelf"})
+    steps = [{"old": f"Book {number}", "new": f"Author/Book {number}"}]
+    values = {"old_path": f"Book {number}", "new_path": f"Author/Book {number}", "steps": steps, "status": "done"}
+    return Rename.objects.create(**{"root": root, **values, **fields})
 
 
 def make_gap(number: int = 1, **fields: Any) -> Gap:
@@ -154,7 +175,10 @@ ROWS: dict[str, Callable[[int], Any]] = {
     "/api/decisions/": lambda number: nothing_of(make_decision(number)),
     "/api/system/backups/": backup,
     "/api/imports/review/": lambda number: nothing_of(whole_download(number, status="blocked")),
+    "/api/prowlarr/": lambda number: nothing_of(make_prowlarr(number)),
+    "/api/release-profiles/": lambda number: nothing_of(make_profile(number)),
     "/api/indexers/": lambda number: nothing_of(make_indexer(number)),
+    "/api/renames/": lambda number: nothing_of(make_rename(number)),
     "/api/imports/": lambda number: nothing_of(
         make_import(number, download=make_download(number), book=make_book(number))
     ),

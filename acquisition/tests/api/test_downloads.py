@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from acquisition.models import BlocklistEntry, ClientKind, Download, DownloadBook
+from acquisition.models import BlocklistEntry, ClientKind, Download, DownloadBook, DownloadClient
 from acquisition.tests.api.rows import (
     make_book,
     make_client,
@@ -281,6 +281,10 @@ class TestSteps:
         old.refresh_from_db()
         assert old.status == "abandoned"
 
+    @pytest.fixture(autouse=True)
+    def _folder_of_a_client(self, db: None, tmp_path: Path) -> None:
+        DownloadClient.objects.create(name="qb", kind="qbittorrent", save_path=str(tmp_path))
+
     @pytest.mark.parametrize("status", ["queued", "grabbed", "downloading", "downloaded"])
     def test_completing_starts_the_import(self, moderator: Any, tmp_path: Path, status: str) -> None:
         download = make_download(status=status)
@@ -288,6 +292,23 @@ class TestSteps:
         assert answer.status_code == 200, answer.content
         assert (answer.json()["status"], answer.json()["content_path"]) == ("downloaded", str(tmp_path))
         assert Run.objects.get(lock=f"import-{download.pk}").params == {"import": download.pk}
+
+    def test_a_moderator_may_only_name_the_folders_of_clients(self, moderator: Any, admin: Any, tmp_path: Path) -> None:
+        ours, theirs = tmp_path / "downloads", tmp_path / "private"
+        for folder in (ours, theirs):
+            (folder / "Emma").mkdir(parents=True)
+        (ours / "link").symlink_to(theirs)
+        DownloadClient.objects.update_or_create(name="qb", defaults={"kind": "qbittorrent", "save_path": str(ours)})
+        for place in (theirs / "Emma", ours / "link" / "Emma"):
+            download = make_download(status="downloading")
+            refused = self.put(moderator, download, "mark-complete", path=str(place))
+            assert (refused.status_code, refused.json()["code"]) == (403, "ACCESS_DENIED")
+            assert str(ours) in refused.json()["message"]
+            download.refresh_from_db()
+            assert download.status == "downloading"
+            assert self.put(admin, download, "mark-complete", path=str(place)).status_code == 200
+        download = make_download(status="downloading")
+        assert self.put(moderator, download, "mark-complete", path=str(ours / "Emma")).status_code == 200
 
     def test_completing_uses_the_path_of_the_client(self, moderator: Any) -> None:
         download = make_download(status="downloading", content_path="/downloads/Emma")

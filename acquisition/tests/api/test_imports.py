@@ -90,3 +90,31 @@ class TestUndo:
 
     def test_what_is_not_finished_cannot_be_undone(self, moderator: Any) -> None:
         assert moderator.post(f"/api/imports/{make_import().pk}/undo/").json()["error"] == "illegal_transition"
+
+
+class TestPreview:
+    def test_shows_what_would_be_filed_where_and_every_check(self, moderator: Any, viewer: Any, tmp_path: Path) -> None:
+        from acquisition.services.importing import import_download
+        from acquisition.tests import factories
+
+        factories.make_root(tmp_path / "shelf")
+        book = factories.make_book(seconds=100)
+        sound = factories.make_sound(tmp_path / "dl" / "Ozma" / "ozma.mp3", language="German")
+        download = factories.arrived(sound.parent, book)
+        import_download(download_id=download.pk, run=factories.make_context())
+        body = viewer.get(f"/api/imports/review/{download.pk}/preview/").json()
+        assert (body["status"], body["error_code"]) == ("blocked", "duration")
+        (plan,) = body["books"]
+        assert plan["book"] == {"id": book.pk, "title": "Ozma of Oz"}
+        assert plan["folder"] == "L. Frank Baum/Oz/Vol 3 - Ozma of Oz"
+        assert [(f["source"], f["target"]) for f in plan["files"]] == [("Ozma/ozma.mp3", "Ozma of Oz.mp3")]
+        standing = [check["code"] for check in plan["checks"] if not check["ok"]]
+        assert standing == ["duration", "language"]
+        assert all(check["message"] for check in plan["checks"])
+        place = f"/api/imports/review/{download.pk}/overrule/"
+        answer = moderator.post(place, {"reason": "I want it."}, format="json").json()
+        assert answer["overrules"] == standing
+
+    def test_before_the_first_look_there_is_none(self, viewer: Any) -> None:
+        download = make_download(status="blocked")
+        assert viewer.get(f"/api/imports/review/{download.pk}/preview/").json()["books"] == []

@@ -150,6 +150,17 @@ class TestSearch:
         assert Release.objects.exists()
         assert not Download.objects.exists()
 
+    def test_when_the_time_is_up_it_answers_with_what_it_has(
+        self, moderator: Any, indexer: FakeTorznab, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        make_indexer(1, url=indexer.url, api_key="key", is_automatic=False)
+        place, body = "/api/releases/search/", {"book_id": make_book().pk}
+        assert moderator.post(place, body, format="json").json()["is_partial"] is False
+        monkeypatch.setattr("acquisition.api.releases.SEARCH_SECONDS", 0.0)
+        cut = moderator.post(place, body, format="json").json()
+        assert (cut["is_partial"], cut["decisions"]) == (True, [])
+        assert "the time was up" in cut["errors"][0]
+
     def test_tells_who_gave_no_answer(self, moderator: Any, indexer: FakeTorznab) -> None:
         make_indexer(1, url=indexer.url, api_key="key")
         indexer.stop()

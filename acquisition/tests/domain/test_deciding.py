@@ -13,6 +13,8 @@ from acquisition.domain.facts import DirectFile, OfferedRelease
 from acquisition.domain.identity import WantedBook
 from acquisition.domain.profile import Profile
 from acquisition.domain.query_plan import plan_queries
+from acquisition.domain.reasons import REASONS as MEANINGS
+from acquisition.domain.upgrades import Held, Quality
 from library.domain.facts import SeriesPlace
 
 NOW = datetime.datetime(2026, 6, 1, 12, 0, tzinfo=datetime.UTC)
@@ -57,6 +59,13 @@ def test_a_good_release_is_taken() -> None:
     assert len(verdict.why) == len(verdict.order)
 
 
+def held(suffix: str) -> tuple[Held, ...]:
+    """A copy on the shelf in a format."""
+    return (Held(1, "Oz", Quality(suffix, 32, "en")),)
+
+
+UPGRADES = Profile(upgrades_allowed=True)
+
 # code -> (the release, what else is different, whether it stands for ever, words)
 REASONS: dict[str, tuple[OfferedRelease, dict[str, Any], bool, str]] = {
     "excluded": (offer(), {"is_excluded": True}, True, "You said that this book is not wanted."),
@@ -93,6 +102,32 @@ REASONS: dict[str, tuple[OfferedRelease, dict[str, Any], bool, str]] = {
     "protocol": (offer(protocol="usenet"), {}, True, "It comes over usenet"),
     "no_client": (offer(), {"client_for": frozenset({"direct"})}, False, "needs a torrent client"),
     "account": (offer(), {"account_refusal": "The ratio is too low."}, False, "The ratio is too low."),
+    "not_dramatised": (offer(), {"profile": Profile(only_dramatised=True)}, True, "you want the dramatised one"),
+    "narrator": (
+        offer(narrators=("Somebody Else",)),
+        {"profile": Profile(narrators=("Michael Kramer",), only_narrators=True)},
+        True,
+        "Read by Somebody Else, and wanted by Michael Kramer.",
+    ),
+    "good_enough": (
+        offer(),
+        {"profile": UPGRADES, "is_owned": True, "held": held("m4b")},
+        True,
+        "It is on the shelf already. Oz is m4b already, and the profile upgrades until m4b.",
+    ),
+    "no_upgrade": (
+        offer("The Final Empire by Brandon Sanderson [ENG / OGG]"),
+        {"profile": UPGRADES, "is_owned": True, "held": held("mp3")},
+        True,
+        "It is ogg, and what you have is mp3",
+    ),
+    "wedge": (offer(), {"wedge_refusal": "It is not free."}, False, "It is not free."),
+    "delayed": (
+        offer("The Final Empire by Brandon Sanderson [ENG / MP3]", published_at=NOW - datetime.timedelta(hours=2)),
+        {"profile": Profile(delay_hours=12)},
+        False,
+        "Good, and left alone until 2026-06-01 22:00 UTC",
+    ),
     "gate_failed": (
         offer(published_at=datetime.datetime(2026, 1, 1)),  # noqa: DTZ001 (what a broken client would give)
         {"profile": Profile(maximum_age_days=30)},
@@ -119,7 +154,10 @@ def test_every_gate_is_among_the_reasons() -> None:
     for release, different, _, _ in REASONS.values():
         produced |= codes(judge(release, **different))
     assert produced == set(REASONS)
-    assert len(GATES) == len(REASONS) - 5  # size_fits, words_fit and can_be_fetched have 2, 2 and 3; gate_failed none
+    # Of one gate each: 3 of is_not_here_yet, 2 of size_fits, 2 of words_fit, 3 of can_be_fetched; gate_failed of none.
+    assert len(GATES) == len(REASONS) - 7
+    assert set(REASONS) == set(MEANINGS), "every reason has a sentence that says what can be done"
+    assert all(words.endswith(".") for words in MEANINGS.values())
 
 
 def test_all_reasons_are_given_at_once() -> None:
@@ -271,3 +309,41 @@ def test_the_query_plan_goes_from_the_likeliest_to_the_widest() -> None:
 )
 def test_a_profile_written_by_hand_does_no_harm(stored: dict[str, Any], field: str, value: object) -> None:
     assert getattr(Profile.from_mapping(stored), field) == value
+
+
+def test_an_upgrade_is_taken_where_the_profile_asks_for_it() -> None:
+    have_mp3: dict[str, Any] = {"is_owned": True, "held": held("mp3")}
+    assert judge(offer(), profile=UPGRADES, **have_mp3).is_accepted
+    assert codes(judge(offer(), **have_mp3)) == {"owned"}, "by default nothing on the shelf is replaced"
+    assert codes(judge(offer(), profile=UPGRADES, is_owned=True)) == {"owned"}, "its format is not known"
+    until_mp3 = Profile(upgrades_allowed=True, upgrade_until_format="mp3")
+    assert codes(judge(offer(), profile=until_mp3, **have_mp3)) == {"good_enough"}
+
+
+def test_a_release_waits_for_a_better_one_only_while_it_is_new() -> None:
+    waits, hour = Profile(delay_hours=12), datetime.timedelta(hours=1)
+    mp3 = "The Final Empire by Brandon Sanderson [ENG / MP3]"
+    assert codes(judge(offer(mp3), profile=waits)) == {"delayed"}, "seen for the first time"
+    assert judge(offer(mp3), profile=waits, first_seen_at=NOW - 12 * hour).is_accepted
+    assert judge(offer(mp3, published_at=NOW - 13 * hour), profile=waits).is_accepted
+    assert codes(judge(offer(mp3, published_at=NOW + 90 * hour), profile=waits)) == {"delayed"}
+    assert judge(offer(), profile=waits).is_accepted, "the best format has nothing to wait for"
+    assert judge(offer(mp3), profile=waits).is_temporary
+
+
+def test_a_bitrate_by_size_and_runtime_counts_where_it_is_clearly_too_low() -> None:
+    least = Profile(minimum_bitrate_kbps=96)
+    assert codes(judge(offer(), profile=least)) == {"bitrate"}
+    assert judge(offer(), profile=Profile(minimum_bitrate_kbps=72)).is_accepted, "both figures are rough"
+    assert judge(offer(bitrate_kbps=128), profile=least).is_accepted, "what is said comes before what is worked out"
+
+
+def test_a_reason_says_who_set_what_it_rests_on() -> None:
+    release = offer("The Final Empire by Brandon Sanderson [GER / FLAC]")
+    profile = Profile(formats=("mp3",))
+    verdict = consider(
+        release, WANTED, profile=profile, around=Circumstances(now=NOW), sources={"formats": "the series Mistborn"}
+    )
+    said = {rejection.code: rejection.message for rejection in verdict.rejections}
+    assert said["format"] == "The format flac is not in the profile. (From the series Mistborn.)"
+    assert "From" not in said["language"]

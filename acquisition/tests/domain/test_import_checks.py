@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from acquisition.domain.import_checks import NEVER_OVERRULED, Arrived, Check, Expected, check_arrival, failed
+from acquisition.domain.upgrades import Held, Quality
 from library.domain.facts import CopyFacts, FileFacts, FileKind, Problem
 
 HOUR = 3600
@@ -12,6 +13,10 @@ EXPECTED = Expected(
     "Emma", ("Jane Austen",), (10 * HOUR,), ("en",), narrators=("Sherry Crowther",), accepts_abridged=False
 )
 TAGGED = {"title": "tags", "authors": "tags", "narrators": "tags"}
+
+
+def held(format_name: str) -> Held:
+    return Held(1, "Jane Austen/Emma", Quality(format=format_name))
 
 
 def facts(**values: Any) -> CopyFacts:
@@ -39,7 +44,9 @@ def test_a_good_book_passes_everything_and_says_what_was_looked_at() -> None:
 CASES: list[tuple[Arrived, Expected, str, bool, str]] = [
     (arrived(unreadable=("1.mp3 cannot be read.",)), EXPECTED, "readable", False, "1.mp3 cannot be read."),
     (arrived(unfinished=("2.mp3.part",)), EXPECTED, "finished", False, "still on their way: 2.mp3.part."),
-    (arrived(), Expected("Emma", (), owned_as="Jane Austen/Emma"), "owned", False, "(Jane Austen/Emma)"),
+    (arrived(), Expected("Emma", (), held=(held("mp3"),)), "owned", False, "already: Jane Austen/Emma is as good."),
+    (arrived(), Expected("Emma", (), held=(held("m4b"),)), "downgrade", False, "It is mp3, and what you have is m4b"),
+    (arrived(unpacking=("_UNPACK_Emma",)), EXPECTED, "unpacking", False, "still unpacks or writes there: _UNPACK_Emma"),
     (arrived(facts(files=())), EXPECTED, "audio", True, "There is no audio in it."),
     (arrived(facts(files=()), archives=("b.rar",)), EXPECTED, "audio", False, "It came packed (b.rar)."),
     (arrived(facts(files=()), unfinished=("1.mp3.!qb",)), EXPECTED, "audio", False, "no audio"),

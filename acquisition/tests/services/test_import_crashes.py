@@ -1,6 +1,5 @@
 """An import that dies at any step ends the same once it is done again: one copy, nothing lost, nothing half-written."""
 
-import hashlib
 import os
 import random
 import shutil
@@ -8,84 +7,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from unittest import mock
 
 import pytest
 from django.conf import settings
-from django.db import models
-from django.db.models import query
 
 from acquisition.models import Download, ImportRecord, ImportStatus
-from acquisition.services.importing import clear_cut_off_imports, import_download
+from acquisition.services.importing import import_download
+from acquisition.services.settling import clear_cut_off_imports
 from acquisition.services.transitions import cancel
 from acquisition.tests.factories import NOW, SECONDS, arrived, make_book, make_context, make_root, make_sound
+from acquisition.tests.power import Crash, power, tree
 from library.models import Book, Copy, LibraryRoot
 from library.services.settings import change_settings
-
-# What an import does to disk and database; a crash comes before or after any of it.
-STEPS: list[tuple[object, str]] = [
-    (os, "link"),
-    (os, "fsync"),
-    (Path, "rename"),
-    (Path, "mkdir"),
-    (Path, "rmdir"),
-    (shutil, "rmtree"),
-    (shutil, "copystat"),
-    (models.Model, "save"),
-    (query.QuerySet, "update"),
-    (query.QuerySet, "create"),
-    (query.QuerySet, "bulk_create"),
-    (query.QuerySet, "delete"),
-]
-
-
-class Crash(BaseException):
-    """The process is gone: nothing may catch it."""
-
-
-class Power:
-    """Counts the steps; at the fatal one the process dies, before or after it was done."""
-
-    def __init__(self, fatal: int, *, after: bool) -> None:
-        self.fatal, self.after, self.count, self.is_off = fatal, after, 0, False
-
-    def wrap(self, real: Callable[..., object]) -> Callable[..., object]:
-        def step(*arguments: object, **options: object) -> object:
-            if self.is_off:
-                raise Crash
-            self.count += 1
-            fatal = self.count == self.fatal
-            if fatal and not self.after:
-                self.is_off = True
-                raise Crash
-            result = real(*arguments, **options)
-            if fatal:
-                self.is_off = True
-                raise Crash
-            return result
-
-        return step
-
-
-@contextmanager
-def power(fatal: int, *, after: bool) -> Iterator[Power]:
-    source = Power(fatal, after=after)
-    patches = [mock.patch.object(owner, name, source.wrap(getattr(owner, name))) for owner, name in STEPS]
-    for patch in patches:
-        patch.start()
-    try:
-        yield source
-    finally:
-        for patch in patches:
-            patch.stop()
-
-
-def tree(path: Path) -> dict[str, str]:
-    files = [p for p in sorted(path.rglob("*")) if p.is_file()]
-    return {str(p.relative_to(path)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
 def attempt(download: Download) -> None:
@@ -192,9 +126,9 @@ import os, sys
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
 import django
 django.setup()
-from unittest import mock
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 from acquisition.models import ImportRecord
 from acquisition.services import placing
 
@@ -219,7 +153,7 @@ record = SimpleNamespace(
 )
 moves = [placing.FileMove(str(p), p.name, p.stat().st_size) for p in sorted(source.iterdir())]
 with mock.patch.object(placing.ImportRecord, "objects", Rows()):
-    placing.place(record, moves, sidecar={"title": "B"}, hardlink="never", alive=lambda: None)
+    placing.place(record, moves, sidecars={"metadata.json": b"{}"}, hardlink="never", alive=lambda: None)
 print("done", flush=True)
 """
 

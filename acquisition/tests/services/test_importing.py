@@ -11,14 +11,9 @@ from pathlib import Path
 import pytest
 
 from acquisition.models import BlocklistEntry, Download, ImportRecord, ImportStatus
-from acquisition.services.importing import (
-    clear_cut_off_imports,
-    import_again,
-    import_download,
-    overrule_and_import,
-    undo_import,
-)
+from acquisition.services.importing import import_again, import_download, overrule_and_import
 from acquisition.services.recycling import empty_recycle_bin
+from acquisition.services.settling import clear_cut_off_imports, undo_import
 from acquisition.tests.factories import (
     NOW,
     SECONDS,
@@ -177,9 +172,9 @@ def _two_books(folder: Path) -> None:
     make_sound(folder / "The Road to Oz.m4b", seconds=SECONDS / 2)
 
 
-def _rar(folder: Path) -> None:
+def _tar(folder: Path) -> None:
     _no_audio(folder)
-    (folder / "book.rar").write_bytes(b"Rar!\x1a\x07\x00")
+    (folder / "book.tar").write_bytes(b"tar")
 
 
 def _abridged(folder: Path) -> None:
@@ -205,7 +200,7 @@ CASES: list[tuple[str, Callable[[Path], None], str, str, str]] = [
     ("same_title", _other_title, "blocked", "same_book", "“The Road to Oz”"),
     ("language", _german, "blocked", "language", "It is in German, and wanted in English."),
     ("one_book", _two_books, "blocked", "one_book", "It holds 2 books."),
-    ("packed", _rar, "blocked", "audio", "It came packed (book.rar)."),
+    ("packed", _tar, "blocked", "audio", "It came packed (book.tar)."),
     ("abridged", _abridged, "blocked", "abridged", "abridged, and you want it whole"),
     ("link", _link, "blocked", "readable", "is a link"),
 ]
@@ -248,7 +243,7 @@ def test_what_stands_on_the_shelf_meanwhile_is_not_doubled(book: Book, folder: P
     before = tree(Path(root.path))
     second = run_import(arrived(folder, book))
     assert (second.status, second.error_code) == ("blocked", "owned")
-    assert "nothing is overwritten" in second.error_message
+    assert "Nothing is overwritten" in second.error_message
     assert tree(Path(root.path)) == before
 
 
@@ -506,7 +501,8 @@ def test_a_person_overrules_a_check_and_it_is_recorded(book: Book, folder: Path)
 
 
 def test_nobody_overrules_that_there_is_nothing(book: Book, folder: Path) -> None:
-    _rar(folder)
+    _no_audio(folder)
+    (folder / "book.tar").write_bytes(b"tar")
     download = run_import(arrived(folder, book))
     with pytest.raises(ValidationError, match="cannot be overruled"):
         overrule_and_import(download=download, codes=["audio"], reason="please", actor="anna")

@@ -23,17 +23,16 @@ QB = {"kind": "qbittorrent", "url": "http://127.0.0.1:9", "username": "admin", "
 
 
 def test_a_service_is_made_and_changed_and_its_secret_is_never_shown() -> None:
-    row, made, _ = create_or_change_integration("qb", QB)
-    assert (made, type(row)) == (True, DownloadClient)
+    row, _ = create_or_change_integration("qb", QB, user=None)
+    assert isinstance(row, DownloadClient)
     for values in ({"password": "***"}, {"password": "********"}, {"category": "books"}):
-        _, made, _ = create_or_change_integration("qb", values)
-        assert not made
+        create_or_change_integration("qb", values, user=None)
     client = DownloadClient.objects.get()
-    assert (client.password, client.category) == (SECRET, "books")
+    assert (client.pk, client.password, client.category) == (row.pk, SECRET, "books")
     shown = get_integration("qb", now=NOW)
     assert shown.has_secret
     assert SECRET not in json.dumps(shown.as_dict(), default=str)
-    _, _, changed = create_or_change_integration("qb", {"password": None})
+    _, changed = create_or_change_integration("qb", {"password": None}, user=None)
     assert changed == ["password"]
     assert not get_integration("qb", now=NOW).has_secret
 
@@ -56,7 +55,7 @@ def test_a_service_is_made_and_changed_and_its_secret_is_never_shown() -> None:
 )
 def test_wrong_values_are_named_and_nothing_is_kept(name: str, values: dict[str, Any], fields: set[str]) -> None:
     with pytest.raises(ValidationError) as caught:
-        create_or_change_integration(name, values)
+        create_or_change_integration(name, values, user=None)
     assert set(caught.value.context["fields"]) == fields
     assert not DownloadClient.objects.exists()
     assert not Indexer.objects.exists()
@@ -64,11 +63,11 @@ def test_wrong_values_are_named_and_nothing_is_kept(name: str, values: dict[str,
 
 
 def test_a_name_stands_for_one_service() -> None:
-    create_or_change_integration("qb", QB)
+    create_or_change_integration("qb", QB, user=None)
     with pytest.raises(ConflictError):
-        create_or_change_integration("qb", {"kind": "torznab", "url": "http://127.0.0.1:9"})
+        create_or_change_integration("qb", {"kind": "torznab", "url": "http://127.0.0.1:9"}, user=None)
     with pytest.raises(ConflictError):
-        create_or_change_integration("audnexus", {"kind": "torznab"})
+        create_or_change_integration("audnexus", {"kind": "torznab"}, user=None)
     with pytest.raises(NotFoundError):
         get_integration("nobody", now=NOW)
     with pytest.raises(NotFoundError):
@@ -76,16 +75,16 @@ def test_a_name_stands_for_one_service() -> None:
 
 
 def test_a_catalogue_is_enabled_with_its_token() -> None:
-    create_or_change_integration("hardcover", {"is_enabled": True, "token": SECRET, "trust": 75})
+    create_or_change_integration("hardcover", {"is_enabled": True, "token": SECRET, "trust": 75}, user=None)
     state = ProviderState.objects.get(name="hardcover")
     assert (state.is_enabled, state.secret, state.trust) == (True, SECRET, 75)
     with pytest.raises(ValidationError):
-        create_or_change_integration("hardcover", {"token": ""})
+        create_or_change_integration("hardcover", {"token": ""}, user=None)
 
 
 def test_a_change_lets_it_be_asked_again_at_once() -> None:
     indexer = make_indexer("http://127.0.0.1:9", paused_until=NOW, failure_level=5)
-    create_or_change_integration(indexer.name, {"url": "http://127.0.0.1:10"})
+    create_or_change_integration(indexer.name, {"url": "http://127.0.0.1:10"}, user=None)
     indexer.refresh_from_db()
     assert (indexer.paused_until, indexer.failure_level) == (None, 0)
 
@@ -135,13 +134,15 @@ def test_testing_qbittorrent_tells_version_and_warnings() -> None:
 
 def test_testing_audiobookshelf_and_a_catalogue() -> None:
     with FakeAudiobookshelf() as server:
-        create_or_change_integration("abs", {"kind": "audiobookshelf", "url": server.url, "api_key": API_KEY})
+        create_or_change_integration(
+            "abs", {"kind": "audiobookshelf", "url": server.url, "api_key": API_KEY}, user=None
+        )
         assert test_integration("abs", now=NOW).version == server.version
         Audiobookshelf.objects.update(token="wrong")
         assert not test_integration("abs", now=NOW).is_ok
     with FakeProviders() as catalogue:
         settings = {"base_url": catalogue.base("audnexus"), "min_interval": 0}
-        create_or_change_integration("audnexus", {"is_enabled": True, "settings": settings})
+        create_or_change_integration("audnexus", {"is_enabled": True, "settings": settings}, user=None)
         probe = test_integration("audnexus", now=NOW)
         assert probe.is_ok
         assert probe.warnings == ()

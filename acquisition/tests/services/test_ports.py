@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from acquisition.models import Indexer
-from acquisition.services.ports import ask, is_paused, spend_query
+from acquisition.services.budgets import spend_query
+from acquisition.services.ports import ask, is_paused
 from acquisition.tests.factories import NOW, make_indexer
 from config.errors import ExternalAPIError, Rejected, Unavailable
 

@@ -1,0 +1,1 @@
+"""Django's PostgreSQL backend, with what hot reads need besides."""
