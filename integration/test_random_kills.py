@@ -207,8 +207,7 @@ def test_killed_at_random_moments_the_end_is_always_right(
     for storm in storms:
         storm.world.product.kill()
     with capsys.disabled():
-        print(f"\n{KILLS} kills, KILL_SEED={SEED}")
-        for storm in storms:
-            print(f"  {storm.world.name}: {len(storm.wanted)} books; " + "; ".join(storm.story)[:100000])
+        filed = ", ".join(f"{storm.world.name}: {len(storm.wanted)} books" for storm in storms)
+        print(f"\n{KILLS} kills at random moments, KILL_SEED={SEED} ({filed})")
     for storm in storms:
         storm.check(offers)
