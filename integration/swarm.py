@@ -1,11 +1,9 @@
 """A real swarm on loopback: a tracker, a seeder with audiobooks, and an indexer that offers them."""
 
-import contextlib
 import hashlib
 import signal
 import tempfile
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,12 +13,15 @@ import torf
 
 from acquisition.clients.qbittorrent import QBittorrentClient
 from acquisition.demo.audio import write_tone
-from acquisition.domain.facts import AddOptions, ClientDownload, ClientState, Payload
+from acquisition.domain.facts import AddOptions, ClientState, Payload
 from acquisition.domain.torrents import parse_torrent
+from acquisition.tests.fake_http import Files
 from acquisition.tests.fake_indexers import FakeItem, FakeTorznab, make_torrent
-from config.errors import ExternalAPIError
 from integration.daemons import Daemon, start_opentracker, start_qbittorrent
 from integration.product import wait_for
+
+# The sound of tests has 8 kbit/s, to be small. Indexers state the size that it had with 64, which profiles ask for.
+STATED = 8
 
 
 @dataclass
@@ -92,7 +93,7 @@ def run_swarm(folder: Path, books: list[Book], *, api_key: str = "indexer-key") 
         wait_for(
             lambda t=torrent: _is_announced(seeder, t.infohash), why=f"the tracker knows the seeder of {book.name}"
         )
-        items.append(FakeItem(book.release, torrent=data, size=torrent.size, seeders=book.seeders))
+        items.append(FakeItem(book.release, torrent=data, size=torrent.size * STATED, seeders=book.seeders))
     try:
         with FakeTorznab(items, api_key=api_key) as indexer:
             yield Swarm(tracker, seeder, indexer)
@@ -117,17 +118,17 @@ class Offer:
     def folder(self) -> str:
         return self.title.replace("/", "-")
 
-    def torrent(self, announce: str = "") -> bytes:
-        return make_torrent(self.folder, dict(self.files), announce=announce)
+    def torrent(self, announce: str = "", web_seed: str = "") -> bytes:
+        return make_torrent(self.folder, dict(self.files), announce=announce, web_seed=web_seed)
 
     @property
     def infohash(self) -> str:
         return parse_torrent(self.torrent()).ref
 
-    def item(self, announce: str) -> FakeItem:
+    def item(self, announce: str, web_seed: str = "") -> FakeItem:
         """As the indexer offers it."""
-        size = sum(map(len, self.files.values()))
-        data = self.torrent(announce)
+        size = sum(map(len, self.files.values())) * STATED
+        data = self.torrent(announce, web_seed)
         return FakeItem(self.title, torrent=data, size=size, seeders=self.seeders, attributes=dict(self.attributes))
 
     def hashes(self) -> list[str]:
@@ -154,18 +155,23 @@ def book_files(title: str, author: str, seconds: float, *, parts: int = 2, **tag
 
 @dataclass
 class OpenSwarm:
-    """A tracker and a seeder to which releases are added as tests need them."""
+    """A tracker, a seeder and a web seed, to which releases are added as tests need them."""
 
     tracker: Daemon
     seeder: Daemon
+    web: Files
     known: set[str] = field(default_factory=set)
 
     @property
     def announce(self) -> str:
         return f"{self.tracker.url}/announce"
 
-    def seed(self, offers: Sequence[Offer]) -> list[FakeItem]:
-        """Have them seeded, and the tracker know it; how an indexer offers them."""
+    def seed(self, offers: Sequence[Offer], for_client: str = "qbittorrent") -> list[FakeItem]:
+        """Have them seeded, and the tracker know it; how an indexer offers them to the users of this client.
+
+        Transmission connects to no peer on loopback, since it takes such addresses for impossible: its torrents name a
+        web seed (BEP 19), too.
+        """
         new = [offer for offer in offers if offer.infohash not in self.known]
         self._allow([offer.infohash for offer in new])
         client = QBittorrentClient(self.seeder.url, username=self.seeder.username, password=self.seeder.password)
@@ -174,39 +180,15 @@ class OpenSwarm:
                 target = self.seeder.save_path / offer.folder / path
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(body)
+                self.web.files[f"/{offer.folder}/{path}"] = body
             options = AddOptions(tag=f"seed-{offer.infohash[:8]}", save_path=str(self.seeder.save_path))
             client.add(Payload(torrent=offer.torrent(self.announce)), options)
         for offer in new:
             wait_for(lambda o=offer: _is_announced(self.seeder, o.infohash), why=f"the tracker knows {offer.title}")
         rows = client.list(refs=[offer.infohash for offer in new]) if new else []
         assert all(row.state is ClientState.COMPLETE for row in rows), rows
-        return [offer.item(self.announce) for offer in offers]
-
-    @contextmanager
-    def introduce(self, peer: Daemon, list_torrents: Callable[[], Sequence[ClientDownload]]) -> Iterator[None]:
-        """Have the seeder connect to this peer for whatever it waits for. Transmission itself connects to no peer on
-        loopback (it takes such addresses for impossible), but takes connections from there."""
-        ended = threading.Event()
-        seeder = qbittorrentapi.Client(
-            host=self.seeder.url, username=self.seeder.username, password=self.seeder.password
-        )
-
-        def work() -> None:
-            while not ended.wait(0.5):
-                with contextlib.suppress(
-                    ExternalAPIError, qbittorrentapi.APIError
-                ):  # at most one ends before the other
-                    waiting = [row.ref for row in list_torrents() if row.progress == 0]
-                    if waiting:
-                        seeder.torrents_add_peers(peers=f"{peer.address}:{peer.peer_port}", torrent_hashes=waiting)
-
-        thread = threading.Thread(target=work, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
+        web_seed = f"{self.web.url}/" if for_client == "transmission" else ""
+        return [offer.item(self.announce, web_seed) for offer in offers]
 
     def _allow(self, infohashes: Sequence[str]) -> None:
         """opentracker reads its list again at SIGHUP."""
@@ -220,7 +202,8 @@ class OpenSwarm:
 def open_swarm(folder: Path) -> Iterator[OpenSwarm]:
     seeder, tracker = start_qbittorrent(folder, name="seeder"), start_opentracker(folder, [])
     try:
-        yield OpenSwarm(tracker, seeder)
+        with Files() as web:
+            yield OpenSwarm(tracker, seeder, web)
     finally:
         seeder.stop()
         tracker.stop()

@@ -67,7 +67,7 @@ def lying(title: str) -> Offer:
 
 def _as_offered(title: str, item: FakeItem) -> FakeItem:
     """What the indexer says of it: a size that fits the book, whatever comes."""
-    item = replace(item, size=sum(map(len, honest(title).files.values())))
+    item = replace(item, size=honest(title).item("").size)
     if LIES[title][0] == "no torrent":
         return replace(item, torrent=b"Sorry, this file is not here any more.\n" * 20)
     if LIES[title][0] == "another hash":
@@ -80,12 +80,12 @@ def world(
     request: pytest.FixtureRequest, open_seeds: OpenSwarm, empty: Mapping[str, Product], tmp_path: Path
 ) -> Iterator[World]:
     client, kind = request.param
-    lies = open_seeds.seed([lying(title) for title in LIES])
+    lies = open_seeds.seed([lying(title) for title in LIES], client)
     items = [_as_offered(title, item) for title, item in zip(LIES, lies, strict=True)]
     with ExitStack() as stack:
-        server = FakeTorznab([*items, *open_seeds.seed([honest(title) for title in LIES])], api_key=API_KEY)
+        server = FakeTorznab([*items, *open_seeds.seed([honest(title) for title in LIES], client)], api_key=API_KEY)
         indexer = stack.enter_context(server)
-        made = stack.enter_context(open_world(tmp_path, client, empty[kind], open_seeds))
+        made = stack.enter_context(open_world(tmp_path, client, empty[kind]))
         made.prepare([(title, SECONDS) for title in LIES], {"swarm": indexer}, indexer={"daily_budget": 1000})
         yield made
 

@@ -46,10 +46,10 @@ def world(
     request: pytest.FixtureRequest, open_seeds: OpenSwarm, empty: Mapping[str, Product], tmp_path: Path
 ) -> Iterator[World]:
     client, kind = request.param
-    items = open_seeds.seed(list(OFFERS.values()))
+    items = open_seeds.seed(list(OFFERS.values()), client)
     with ExitStack() as stack:
         indexer = stack.enter_context(FakeTorznab(items, api_key=API_KEY))
-        made = stack.enter_context(open_world(tmp_path, client, empty[kind], open_seeds))
+        made = stack.enter_context(open_world(tmp_path, client, empty[kind]))
         made.prepare(
             [(title, SECONDS) for title in TITLES],
             {"swarm": indexer},
@@ -57,7 +57,7 @@ def world(
             removes_completed=True,
         )
         # Somebody's own: it is there before we come.
-        known = Payload(torrent=OFFERS[KNOWN].torrent(open_seeds.announce))
+        known = Payload(torrent=items[TITLES.index(KNOWN)].torrent)
         made.port().add(known, AddOptions(tag="somebody"))
         made.wait_for(lambda: [row.state for row in made.torrents()] == [ClientState.COMPLETE])
         yield made

@@ -36,10 +36,10 @@ def world(
     request: pytest.FixtureRequest, open_seeds: OpenSwarm, empty: Mapping[str, Product], tmp_path: Path
 ) -> Iterator[World]:
     client, kind = request.param
-    items = open_seeds.seed([pack()])
+    items = open_seeds.seed([pack()], client)
     with ExitStack() as stack:
         indexer = stack.enter_context(FakeTorznab(items, api_key=API_KEY))
-        made = stack.enter_context(open_world(tmp_path, client, empty[kind], open_seeds))
+        made = stack.enter_context(open_world(tmp_path, client, empty[kind]))
         made.prepare([(title, SECONDS) for title in TITLES], {"swarm": indexer})
         yield made
 

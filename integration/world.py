@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from acquisition.domain.facts import ClientDownload
 from acquisition.tests.fake_indexers import FakeTorznab
 from integration.daemons import Daemon, start_qbittorrent, start_transmission
 from integration.product import Product, wait_for
-from integration.swarm import OpenSwarm
 
 STARTS: Mapping[str, Callable[..., Daemon]] = {"qbittorrent": start_qbittorrent, "transmission": start_transmission}
 AUTHOR = "Ada Quillfeather"
@@ -148,15 +147,13 @@ def hash_of(path: Path) -> str:
 
 
 @contextmanager
-def open_world(folder: Path, client_kind: str, template: Product, swarm: OpenSwarm) -> Iterator[World]:
+def open_world(folder: Path, client_kind: str, template: Product) -> Iterator[World]:
     """A copy of an empty installation, and a new client."""
     name = f"{client_kind} and {template.kind}"
     client = STARTS[client_kind](folder / "client")
     product = Product(folder / "data", kind=template.kind, template=template)
     try:
-        world = World(name, product, client, client_kind, folder / "shelf")
-        with swarm.introduce(client, world.torrents) if client_kind == "transmission" else nullcontext():
-            yield world
+        yield World(name, product, client, client_kind, folder / "shelf")
     finally:
         product.close()
         client.kill()

@@ -16,7 +16,7 @@ CHECKS: dict[str, str] = {
     "one_book": "It holds several books. Import by hand what you want of it.",
     "parts": "Parts of the book are missing, or are there twice. Get what is missing, or choose another release.",
     "decodes": "The sound cannot be decoded. The release is at fault; the next best one is taken.",
-    "sample": "It is shorter than a minute: a sample, or cut off. Choose another release.",
+    "sample": "It is far too short: a sample, or cut off. The release is at fault if no known recording is near it.",
     "duration": "Its length differs from the catalogue's by more than the tolerance. Listen to it, then import anyway.",
     "same_book": "Its tags name another title; with another author, too, the release is at fault.",
     "language": "It is in a language that you do not want. Import anyway, or choose another release.",

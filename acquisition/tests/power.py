@@ -3,7 +3,7 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
@@ -57,9 +57,10 @@ class Power:
 
 
 @contextmanager
-def power(fatal: int, *, after: bool) -> Iterator[Power]:
+def power(fatal: int, *, after: bool, more: Sequence[tuple[object, str]] = ()) -> Iterator[Power]:
+    """`more` are further steps than those on disk and database."""
     source = Power(fatal, after=after)
-    patches = [mock.patch.object(owner, name, source.wrap(getattr(owner, name))) for owner, name in STEPS]
+    patches = [mock.patch.object(owner, name, source.wrap(getattr(owner, name))) for owner, name in [*STEPS, *more]]
     for patch in patches:
         patch.start()
     try:

@@ -41,7 +41,7 @@ from acquisition.tests.factories import (
     make_sound,
 )
 from acquisition.tests.memory_services import Held, MemoryClient, MemoryIndexer
-from acquisition.tests.services.test_import_crashes import Crash, power
+from acquisition.tests.power import Crash, power
 from config.errors import ConflictError, Rejected, UnabridgedError, Unavailable
 from library.models import Book, Copy
 from library.services.gaps import analyze_gaps
@@ -53,6 +53,7 @@ TITLES = ("Ozma of Oz", "The Road to Oz")
 ENDS = {S.IMPORTED, S.BLOCKED, S.ABANDONED, S.CANCELLED}
 # The process dies at this step, before (even) or after (odd) it; most of the time it lives.
 CRASHES = st.none() | st.integers(1, 90)
+CLIENT_STEPS = [(MemoryClient, name) for name in ("add", "list", "remove")]
 WHICH = st.integers(0, 3)
 LIES = ("honest", "honest", "honest", "another book", "noise")
 DOWN = Unavailable("The client cannot be reached.", service="client")
@@ -112,7 +113,7 @@ class Obtaining(RuleBasedStateMachine):
         if crash is None:
             act()
             return
-        with power(crash, after=bool(crash % 2)), suppress(Crash):
+        with power(crash, after=bool(crash % 2), more=CLIENT_STEPS), suppress(Crash):
             act()
         recover_runs(now=self.now, all_running=True)
 
@@ -304,8 +305,8 @@ class Obtaining(RuleBasedStateMachine):
 @pytest.mark.django_db
 def test_whatever_happens_in_whatever_order_it_ends_well() -> None:
     examples = settings(
-        max_examples=int(os.environ.get("MACHINE_EXAMPLES", "12")),
-        stateful_step_count=30,
+        max_examples=int(os.environ.get("MACHINE_EXAMPLES", "6")),
+        stateful_step_count=25,
         deadline=None,
         suppress_health_check=list(HealthCheck),
         derandomize="MACHINE_EXAMPLES" not in os.environ,
