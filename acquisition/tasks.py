@@ -16,6 +16,7 @@ from acquisition.services.importing import import_download
 from acquisition.services.monitoring import monitor_downloads, remove_seeded, sweep_retries, transfer
 from acquisition.services.notifications import deliver_notifications
 from acquisition.services.prowlarr import sync_due
+from acquisition.services.renaming import finish_renames, rename_library, undo_renames
 from acquisition.services.ripening import take_ripe
 from acquisition.services.settling import confirm_imports
 from acquisition.services.tracker import check_events, read_account
@@ -26,11 +27,16 @@ from scheduling.services.registry import job
 
 @job("download_monitor")
 def download_monitor(run: RunContext) -> Mapping[str, Any]:
-    """A look at all downloads; or, with a parameter, the transfer or the import of one."""
+    """A look at all downloads; or, with a parameter, the transfer or the import of one, or a renaming of the shelf."""
     if "transfer" in run.params:
         return transfer(download_id=run.params["transfer"], run=run)
     if "import" in run.params:
         return import_download(download_id=run.params["import"], run=run)
+    if "rename" in run.params:
+        return rename_library(root_id=run.params["rename"], copy_ids=run.params.get("copies"), run=run)
+    if "undo_renames" in run.params:
+        return undo_renames(run_id=run.params["undo_renames"], run=run)
+    finish_renames()
     result = monitor_downloads(run=run)
     removed = remove_seeded(now=timezone.now())
     confirm_imports(now=timezone.now())

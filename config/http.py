@@ -3,15 +3,10 @@
 Every call has a connect timeout, a read timeout and a deadline for the whole answer (so that a slow drip cannot hold a
 worker), a bound on the size of the answer, and errors in our own words without secrets. Redirects are followed by
 hand, a few at the most, and each address on the way is checked by the guard.
-
-The guard: a URL that an outside service hands us (an indexer's download link, a redirect) must not reach loopback,
-link-local or private addresses unless its host is one that the administrator configured.
 """
 
-import ipaddress
 import json
 import re
-import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,6 +20,9 @@ from urllib3.exceptions import DecodeError, ProtocolError, ReadTimeoutError
 from urllib3.exceptions import HTTPError as TransportError
 
 from config.errors import ExternalAPIError, Malformed, Rejected, Unavailable
+from config.http_guard import AddressRefused, GuardedAdapter
+from config.http_guard import Guard as Guard
+from config.http_guard import host_of as host_of
 
 MEGABYTE = 1024 * 1024
 BAD_URL = (
@@ -75,62 +73,6 @@ def redact(text: str) -> str:
     """The text without the values of parameters that are commonly secret, and without user:password in URLs."""
     text = re.sub(r"(?i)(https?://)[^/\s@]+@", r"\1***@", text)
     return SECRET_PARAMETER.sub(lambda m: f"{m.group(1)}=***", text)
-
-
-def is_public_address(address: str) -> bool:
-    """Whether an IP address may be reached on the word of an outside service."""
-    ip = ipaddress.ip_address(address.split("%")[0])
-    mapped = getattr(ip, "ipv4_mapped", None)
-    return (mapped or ip).is_global and not ip.is_multicast
-
-
-def host_of(url: str) -> str:
-    """`host:port` of a URL in lower case, with the port that the scheme implies."""
-    parts = urlsplit(url)
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
-    return f"{(parts.hostname or '').lower()}:{port}"
-
-
-@dataclass(frozen=True)
-class Guard:
-    """Which addresses may be reached: public ones, and those of `trusted` hosts (`host:port`)."""
-
-    trusted: frozenset[str] = frozenset()
-    resolve: Callable[[str, int], Iterable[str]] | None = None
-
-    def check(self, url: str, *, service: str) -> None:
-        """Raise Rejected when the URL must not be called."""
-        try:
-            parts = urlsplit(url)
-            host = host_of(url)
-        except ValueError as error:
-            raise Rejected(f"{service} gave an address that is not a URL.", service=service, code="bad_url") from error
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise Rejected(
-                f"{service} gave an address that is not HTTP ({parts.scheme or 'no scheme'}); it is not followed.",
-                service=service,
-                code="address_refused",
-            )
-        if host in self.trusted:
-            return
-        for address in self._addresses(parts.hostname, parts.port or 443, service):
-            if not is_public_address(address):
-                raise Rejected(
-                    f"{service} gave an address inside your network ({parts.hostname}), where it has no business; it "
-                    "is not followed. If that server is yours, add it to the allowed hosts (UNABRIDGED_TRUSTED_HOSTS).",
-                    service=service,
-                    code="address_refused",
-                )
-
-    def _addresses(self, host: str, port: int, service: str) -> Iterable[str]:
-        if self.resolve:
-            return self.resolve(host, port)
-        try:
-            return {str(row[4][0]) for row in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
-        except OSError as error:
-            raise Unavailable(
-                f"{service}: the host {host} is not known. Check the address.", service=service
-            ) from error
 
 
 @dataclass(frozen=True)
@@ -186,6 +128,10 @@ class Http:
     def __post_init__(self) -> None:
         self.session.headers.update({"User-Agent": USER_AGENT, **self.headers})
         self.session.trust_env = False
+        if self.guard:
+            adapter = GuardedAdapter(self.guard, own=host_of(self.base_url) if self.base_url else "")
+            self.session.mount("http://", adapter)
+            self.session.mount("https://", adapter)
 
     def close(self) -> None:
         self.session.close()
@@ -288,6 +234,13 @@ class Http:
         where = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], "", "", ""))
         try:
             yield
+        except AddressRefused as error:
+            raise Rejected(
+                f"{self.service} gave an address that turned out to be inside your network ({parts.hostname}); it is not "
+                "followed. If that server is yours, add it to the allowed hosts (UNABRIDGED_TRUSTED_HOSTS).",
+                service=self.service,
+                code="address_refused",
+            ) from error
         except requests.exceptions.SSLError as error:
             raise Unavailable(
                 f"{self.service} at {where}: its certificate cannot be verified.", service=self.service, permanent=True

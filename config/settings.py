@@ -254,6 +254,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "DownloadStatusEnum": "acquisition.models.download.STATE_CHOICES",
         "ImportStatusEnum": "acquisition.models.ImportStatus",
+        "RenameStatusEnum": "acquisition.models.RenameStatus",
         "IndexerKindEnum": "acquisition.models.IndexerKind",
         "ClientKindEnum": "acquisition.models.ClientKind",
         "RunStatusEnum": "scheduling.models.RunStatus",

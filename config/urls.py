@@ -23,6 +23,7 @@ from acquisition.api.notifications import NotificationsViewSet
 from acquisition.api.prowlarr import ProwlarrViewSet
 from acquisition.api.release_profiles import ReleaseProfileViewSet
 from acquisition.api.releases import ReleaseViewSet
+from acquisition.api.renames import RenameViewSet
 from acquisition.api.settings import SettingsViewSet
 from acquisition.api.system import FiguresViewSet, WorkViewSet
 from acquisition.api.tracker import TrackerViewSet
@@ -77,6 +78,7 @@ ACQUISITION = [
     ("prowlarr", ProwlarrViewSet),
     ("download-clients", DownloadClientViewSet),
     ("imports", ImportViewSet),
+    ("renames", RenameViewSet),
     ("events", EventsViewSet),
     ("system", FiguresViewSet),
     ("system", SettingsViewSet),

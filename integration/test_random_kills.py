@@ -1,6 +1,6 @@
 """The product under `kill -9` at fifty random moments of a run, with both clients and on both databases.
 
-Each world wants a dozen books, three at a time. The product is started, killed at a random moment, and started again,
+Each world wants a dozen books, six at a time. The product is started, killed at a random moment, and started again,
 as long as kills are left; then it is let be. Whatever the moments were, the end is the same: each book is downloaded
 once and filed once, whole, by hardlink; its gap is closed; nothing is left over; what the client seeds is as it came.
 
@@ -30,7 +30,7 @@ from integration.world import API_KEY, AUTHOR, World, hash_of, open_world
 KILLS = int(os.environ.get("KILLS", "50"))
 SEED = int(os.environ.get("KILL_SEED") or random.randrange(10**6))
 SECONDS = 90
-AT_ONCE = 3
+AT_ONCE = 6
 TITLES = (
     "The Lamplighter of Corbury", "A Winter Among Herons", "Salt and Marigold", "The Clockmaker's Orchard",
     "Seven Bridges to Aldermoor", "The Quiet Cartographer", "Under a Copper Moon", "The Beekeeper's Almanac",
@@ -60,7 +60,7 @@ class Moment:
     def draw(cls, chance: random.Random) -> "Moment":
         if chance.random() < 0.2:  # while it starts
             return cls(10**6, chance.uniform(0, 1), 0)
-        return cls(chance.randint(1, 9), 4, chance.uniform(0, 0.15))
+        return cls(chance.randint(1, 12), 5, chance.uniform(0, 0.15))
 
 
 @dataclass
@@ -151,7 +151,8 @@ def _check_client(world: World, offers: Sequence[Offer]) -> None:
     """Each torrent once, under the tag of its download, and its files as they came."""
     tags = {row[0]: row[1] for row in world.product.query("select infohash, tag from acquisition_download")}
     torrents = world.torrents()
-    assert {row.ref: set(row.tags) for row in torrents} == {ref: {tag} for ref, tag in tags.items()}
+    # Transmission has no categories: there the category is a tag, too.
+    assert {row.ref: set(row.tags) - {"unabridged"} for row in torrents} == {ref: {tag} for ref, tag in tags.items()}
     assert sorted(tags) == sorted(offer.infohash for offer in offers)
     came = {row.ref: sorted(hash_of(path) for path in Path(row.content_path).rglob("*.*")) for row in torrents}
     assert came == {offer.infohash: offer.hashes() for offer in offers}

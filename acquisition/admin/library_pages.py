@@ -8,8 +8,10 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 
+from acquisition.admin.profiles import LABELS, shown
 from acquisition.models import Decision, Download, SearchState
 from acquisition.services.asking import acquire_books, acquire_series, grab_decided
+from acquisition.services.profiles import profile_rows, profiles_of
 from acquisition.services.searching import search_book
 from config.admin_base import MODERATOR, attempt, button, has_role, reason_of, require_role, who
 from config.admin_display import change_url, size
@@ -55,6 +57,7 @@ class BookAdmin(PlainBookAdmin):
             "downloads": list(Download.objects.filter(books=obj).order_by("-created_at")[:20]),
             "releases_url": reverse("admin:library_book_releases", args=[obj.pk]),
             "why_not": _why_not(obj, state),
+            "profile_differs": _profile_differs(obj),
         }
 
     @button("Find and download", tone="primary", when=lambda book: not book.is_owned)
@@ -123,7 +126,9 @@ def _latest(book: Book, state: SearchState | None) -> list[Decision]:
     """The decisions of the last search, best first; without one, the newest."""
     rows = Decision.objects.filter(book=book).select_related("release", "overruled_by")
     if state and state.last_searched_at:
-        rows = rows.filter(created_at__gte=state.last_searched_at)
+        last = list(rows.filter(created_at__gte=state.last_searched_at).order_by("rank", "pk")[:MOST_DECISIONS])
+        # The search by itself asks a query at a time; its last one may have found nothing where an earlier one did.
+        return last or list(rows.order_by("-created_at", "rank")[:MOST_DECISIONS])
     return list(rows.order_by("rank", "pk")[:MOST_DECISIONS])
 
 
@@ -131,6 +136,18 @@ def _shown(decisions: list[Decision]) -> list[dict[str, Any]]:
     return [
         {"row": row, "release": row.release, "size": size(row.release.size_bytes) if row.release else "–"}
         for row in decisions
+    ]
+
+
+def _profile_differs(book: Book) -> list[dict[str, str]]:
+    """What is wanted of a release of this book differently than in general, and who says so."""
+    if book.is_owned:
+        return []
+    rows = profile_rows(profiles_of([book])[book.pk])
+    return [
+        {"label": LABELS[row["field"]][0], "value": shown(row["value"]) or "any", "source": row["source"]}
+        for row in rows
+        if row["source"] != "default" and row["field"] in LABELS
     ]
 
 

@@ -13,6 +13,8 @@ from acquisition.domain.facts import OfferedRelease
 from acquisition.domain.identity import Identity, WantedBook, is_release_of
 from acquisition.domain.profile import MEGABYTE, Profile
 from acquisition.domain.release_names import ParsedRelease, parse_release
+from acquisition.domain.upgrades import Held, Quality, compare
+from acquisition.domain.upgrades import Verdict as Better
 from library.domain.book_files import group_books, is_audio
 from library.domain.languages import language_code
 from library.domain.people import any_same_person, same_person
@@ -54,7 +56,7 @@ class Circumstances:
     wedge_refusal: str = ""
     account_note: str = ""
     first_seen_at: datetime.datetime | None = None
-    owned_formats: frozenset[str] = frozenset()
+    held: tuple[Held, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,23 +297,17 @@ def can_be_fetched(c: Candidate) -> Rejection | None:
 
 
 def is_not_here_yet(c: Candidate) -> Rejection | None:
-    """A book on the shelf is only fetched again as an upgrade that the profile asks for."""
+    """A book on the shelf is only fetched again as an upgrade that the profile asks for, by the rule of the import."""
     if not c.around.is_owned:
         return None
-    if not c.profile.upgrades_allowed or not c.around.owned_formats:
+    if not c.profile.upgrades_allowed or not c.around.held:
         return Rejection("owned", "It is on the shelf already.")
-    have = min(c.around.owned_formats, key=lambda name: (_place(name, c.profile), name))
-    if _place(have, c.profile) <= _place(c.profile.upgrade_until_format, c.profile):
-        words = f"It is on the shelf as {have}, and upgrades end with {c.profile.upgrade_until_format or 'any format'}."
-        return Rejection("good_enough", words)
-    if not c.format or _place(c.format, c.profile) >= _place(have, c.profile):
-        return Rejection("no_upgrade", f"It is on the shelf as {have}, and {c.format or 'this'} is no better.")
-    return None
-
-
-def _place(format_name: str, profile: Profile) -> int:
-    """The place of a format in the order of preference, 0 the best; what the profile does not name comes last."""
-    return profile.formats.index(format_name) if format_name in profile.formats else len(profile.formats)
+    quality = Quality(c.format, c.bitrate_kbps, c.language, c.narrators, c.is_abridged)
+    found = compare(quality, c.around.held, c.profile)
+    if found.verdict is Better.UPGRADE:
+        return None
+    code = {Better.NOT_ALLOWED: "good_enough", Better.SAME: "no_upgrade", Better.WORSE: "no_upgrade"}
+    return Rejection(code.get(found.verdict, "owned"), f"It is on the shelf already. {found.reason}")
 
 
 def is_not_on_its_way(c: Candidate) -> Rejection | None:

@@ -91,3 +91,44 @@ def compare_health(
         if key not in broken
     ]
     return state, [*lost, *restored]
+
+
+# Every code of a finding: what is watched, and why it matters.
+CODES: dict[str, str] = {
+    "audiobookshelf": "The Audiobookshelf servers answer; without them nothing new is seen and nothing is confirmed.",
+    "automatic_search": "Searching by itself is on and has an indexer that it may use.",
+    "backups": "There is a backup of the last three weeks.",
+    "beat": "The scheduler starts what is due.",
+    "blocked_downloads": "Imports that wait for a person.",
+    "clients": "There is a download client.",
+    "clock": "The clocks of this machine, its disks and the database agree and go forward.",
+    "damaged_files": "The files of the library are there and whole, as the last check of integrity found.",
+    "data_directory": "The data directory can be written.",
+    "data_space": "The data directory has room.",
+    "debug": "Internals are not shown to visitors.",
+    "download_client": "The download clients answer and let us in.",
+    "download_client_warning": "The download clients are set up in a way that loses nothing.",
+    "downloads": "No download is stuck.",
+    "failed_run": "The last run of every job went well.",
+    "hardlink": "Download folders and libraries share files, so that no book takes its space twice.",
+    "health_check": "Every check could be made.",
+    "import_target": "There is a library that takes new books, and it can be written.",
+    "indexer": "The indexers answer.",
+    "indexers": "There is an indexer.",
+    "migrations": "The database has the schema of this version.",
+    "no_client": "There is a torrent client for indexers that offer torrents.",
+    "path_mapping": "The download folders of the clients are there for this server.",
+    "provider": "The catalogue providers answer.",
+    "providers": "There is a catalogue provider.",
+    "prowlarr": "The Prowlarr servers answer, so that their indexers are kept up to date.",
+    "ratio_guard": "The tracker account may download.",
+    "release_profile": "The release profiles that libraries go by are there.",
+    "reviews": "Matches do not wait for a decision for weeks.",
+    "root_folder": "The folders of the libraries are there, readable, and not suddenly empty.",
+    "root_space": "The libraries have room.",
+    "settings": "The stored settings are valid.",
+    "stuck_downloads": "Downloads get on.",
+    "time_zone": "Schedules run by the time that is meant.",
+    "tracker_account": "The figures of the tracker account are known.",
+    "worker": "A worker does what is queued.",
+}

@@ -10,6 +10,7 @@ from acquisition.models.download import (
 from acquisition.models.notification import Notification, NotificationStatus
 from acquisition.models.profile import ReleaseProfile
 from acquisition.models.release import BlocklistEntry, Decision, Release, SearchState
+from acquisition.models.renaming import Rename, RenameStatus
 from acquisition.models.services import ClientKind, DownloadClient, Indexer, IndexerKind, Prowlarr
 
 __all__ = [
@@ -29,5 +30,7 @@ __all__ = [
     "Prowlarr",
     "Release",
     "ReleaseProfile",
+    "Rename",
+    "RenameStatus",
     "SearchState",
 ]

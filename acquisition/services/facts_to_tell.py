@@ -18,6 +18,7 @@ STATE = "told"
 EVENT_OF_STATUS = {"grabbed": "grabbed", "imported": "imported", "failed": "failed", "blocked": "blocked"}
 TITLES = {"grabbed": "Grabbed", "imported": "Imported", "failed": "Failed", "blocked": "Needs you"}
 MAX_NAMED = 10
+LOOK_BACK = 100
 
 
 def collect_facts(*, now: datetime.datetime) -> int:
@@ -33,18 +34,22 @@ def collect_facts(*, now: datetime.datetime) -> int:
 
 
 def _here(now: datetime.datetime) -> dict[str, Any]:
+    last = DownloadEvent.objects.aggregate(last=Max("pk"))["last"] or 0
     return {
-        "event": DownloadEvent.objects.aggregate(last=Max("pk"))["last"] or 0,
+        "event": last,
+        "first_event": last,
         "gap": Gap.objects.aggregate(last=Max("pk"))["last"] or 0,
         "released": now.date().isoformat(),
     }
 
 
 def _events(mark: dict[str, Any], now: datetime.datetime) -> int:
-    rows = DownloadEvent.objects.filter(pk__gt=mark["event"]).select_related("download").order_by("pk")[:500]
+    # A row may be committed after one with a higher number: the last ones are looked at again, and told once by key.
+    first = max(mark.get("first_event", mark["event"]), mark["event"] - LOOK_BACK)
+    rows = DownloadEvent.objects.filter(pk__gt=first).select_related("download").order_by("pk")[: 500 + LOOK_BACK]
     count = 0
     for row in rows:
-        mark["event"] = row.pk
+        mark["event"] = max(row.pk, mark["event"])
         event = EVENT_OF_STATUS.get(row.new_status)
         if event:
             title = f"{TITLES[event]}: {row.download.title}"

@@ -1,14 +1,19 @@
 """Where a book is filed, and under which names."""
 
 import json
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
+
+from django.db.models import Prefetch
 
 from acquisition.services.placing import SIDECARS, FileMove, PlacingError
 from library.domain.facts import CopyFacts, FileKind, SeriesPlace
 from library.domain.file_names import safe_component
 from library.domain.naming import BookName, NamingTemplate, render_file, sidecar_metadata, template_for
 from library.domain.opf import sidecar_opf
-from library.models import Book, LibraryRoot, SeriesEntry
+from library.models import Book, BookAuthor, BookNarrator, LibraryRoot, SeriesEntry
+from library.services.resolving import chunks
 from library.services.settings import get_setting
 
 CARRIED = frozenset({FileKind.EBOOK, FileKind.IMAGE})
@@ -51,13 +56,35 @@ def sidecars_of(book: Book) -> dict[str, bytes]:
 
 def book_name(book: Book, facts: CopyFacts | None = None) -> BookName:
     """What the names of a book's folder and files are made of: the catalogue's word, filled from what came."""
-    entries = SeriesEntry.objects.filter(book=book).select_related("series").order_by("-is_primary", "pk")
-    narrators = tuple(book.narrators.order_by("book_narrators__order").values_list("name", flat=True))
+    name = book_names([book.pk])[book.pk]
+    return filled(name, facts.narrators, facts.is_abridged) if facts else name
+
+
+def filled(name: BookName, narrators: Sequence[str], is_abridged: bool | None) -> BookName:
+    """With what a copy says where the catalogue is silent."""
+    return replace(name, narrators=name.narrators or tuple(narrators), is_abridged=is_abridged)
+
+
+def book_names(ids: Iterable[int]) -> dict[int, BookName]:
+    """The names of many books, in a fixed number of queries for each few hundred."""
+    found: dict[int, BookName] = {}
+    for part in chunks(sorted(set(ids))):
+        rows = Book.objects.filter(pk__in=part).prefetch_related(
+            Prefetch("book_authors", BookAuthor.objects.order_by("order", "pk").select_related("author")),
+            Prefetch("book_narrators", BookNarrator.objects.order_by("order", "pk").select_related("narrator")),
+            Prefetch("series_entries", SeriesEntry.objects.order_by("-is_primary", "pk").select_related("series")),
+        )
+        found.update((book.pk, _name_of(book)) for book in rows)
+    return found
+
+
+def _name_of(book: Book) -> BookName:
+    entries = book.series_entries.all()
     return BookName(
         title=book.title,
         subtitle=book.subtitle,
-        authors=tuple(book.authors.order_by("book_authors__order").values_list("name", flat=True)),
-        narrators=narrators or (facts.narrators if facts else ()),
+        authors=tuple(row.author.name for row in book.book_authors.all()),
+        narrators=tuple(row.narrator.name for row in book.book_narrators.all()),
         series=tuple(SeriesPlace(entry.series.name, entry.positions or entry.label) for entry in entries),
         asin=book.asin,
         isbn=book.isbn,
@@ -66,7 +93,6 @@ def book_name(book: Book, facts: CopyFacts | None = None) -> BookName:
         language=book.language,
         description=book.description,
         genres=tuple(book.genres),
-        is_abridged=facts.is_abridged if facts else None,
     )
 
 

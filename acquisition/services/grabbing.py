@@ -63,7 +63,8 @@ def grab(
     (already_owned), or the release is on the blocklist (blocklisted): the database decides, in one transaction.
 
     `overrule` is a person's reason to take it although it is owned or blocked; what is owned is then replaced at the
-    import; `is_upgrade` says that the profile asks for that. `files` says which files of a pack are which book (by its id).
+    import. `is_upgrade` says that the profile asks for that: then the import compares what came with what is there.
+    `files` says which files of a pack are which book (by its id).
     """
     try:
         with transaction.atomic():
@@ -77,7 +78,7 @@ def grab(
                 infohash=release.infohash,
                 size_bytes=release.size_bytes,
                 max_retries=get_setting("downloads.max_retries"),
-                overrules=["owned"] if owned else [],
+                overrules=_overrules(owned=owned, overrule=overrule),
                 created_by=user,
                 status_at=now,
             )
@@ -100,6 +101,17 @@ def grab(
             context={"books": [book.pk for book in books]},
         ) from error
     return download
+
+
+UPGRADE = "upgrade"
+
+
+def _overrules(*, owned: bool, overrule: str) -> list[str]:
+    """A person's word replaces what is on the shelf, whatever comes; the profile's wish only lets it be fetched, and
+    the import looks whether what came is better indeed."""
+    if not owned:
+        return []
+    return ["owned"] if overrule else [UPGRADE]
 
 
 def _queued_words(overrule: str, *, is_upgrade: bool) -> str:
@@ -186,7 +198,7 @@ RESERVE_BYTES = 64 * MEGABYTE
 def _is_needless(download: Download) -> bool:
     """Whether all its books came onto the shelf while it waited, and nobody asked for a replacement."""
     books = download.books.all()
-    return bool(books) and all(book.is_owned for book in books) and "owned" not in download.overrules
+    return bool(books) and all(book.is_owned for book in books) and not {"owned", UPGRADE} & set(download.overrules)
 
 
 def _not_handed_over(download: Download, error: ExternalAPIError, now: datetime.datetime) -> Download:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from acquisition.domain.facts import ClientHealth
@@ -63,6 +63,7 @@ def _all_findings(now: datetime.datetime, talk: str) -> Iterator[Finding]:
         lambda: health_work.check_database(now),
         lambda: health_disks.check_data_directory(now),
         lambda: health_disks.check_roots(now),
+        lambda: health_work.check_profiles(now),
         lambda: health_services.check_audiobookshelves(now, talk=own),
         lambda: health_services.check_clients(now, healths, talk=own),
         lambda: health_disks.check_mappings(health_disks.download_folders(healths)),
@@ -96,11 +97,13 @@ def run_health_check(*, now: datetime.datetime | None = None, talk: str = "own")
     """Check, keep the results, and tell people what broke or works again, once each."""
     moment = now or timezone.now()
     report = check_health(now=moment, talk=talk)
-    before = read_state(STATE)
-    broken, report.changes = compare_health(before.get("broken") or {}, report.findings, now=moment.isoformat())
-    for change in report.changes:
-        queue_fact(**_fact(change, moment), now=moment)
-    write_state(STATE, {**report.as_dict(), "broken": broken})
+    # What changed and that it was told are written together, so that no crash in between tells it twice or never.
+    with transaction.atomic():
+        before = read_state(STATE)
+        broken, report.changes = compare_health(before.get("broken") or {}, report.findings, now=moment.isoformat())
+        for change in report.changes:
+            queue_fact(**_fact(change, moment), now=moment)
+        write_state(STATE, {**report.as_dict(), "broken": broken})
     return report
 
 

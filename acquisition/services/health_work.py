@@ -11,7 +11,7 @@ from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
 from acquisition.domain.health import Finding, error, notice, ok, warning
-from acquisition.models import Download, DownloadClient, Indexer
+from acquisition.models import Download, DownloadClient, Indexer, ReleaseProfile
 from library.models import Copy, LibraryRoot, MatchState
 from library.services.settings import KNOWN, get_setting, get_settings
 from library.services.states import read_state
@@ -54,6 +54,17 @@ def check_database(now: datetime.datetime) -> Iterator[Finding]:
             theirs = cursor.fetchone()[0]
         if abs(theirs - timezone.now()) > SKEW:
             yield warning("clock", "The database's clock differs from this machine's. Let both keep time by NTP.")
+
+
+def check_profiles(now: datetime.datetime) -> Iterator[Finding]:
+    """Libraries that go by a release profile which is not there."""
+    known = set(ReleaseProfile.objects.values_list("name", flat=True))
+    for root in LibraryRoot.objects.filter(is_enabled=True).exclude(profile=""):
+        if root.profile not in known:
+            words = (
+                f"{root.name} goes by the release profile {root.profile}, which is not there; the general one is used."
+            )
+            yield warning("release_profile", f"{words} Choose one under Release profiles.", root.name)
 
 
 def check_clock(now: datetime.datetime) -> Iterator[Finding]:

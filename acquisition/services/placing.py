@@ -310,6 +310,9 @@ def explain_disk(error: OSError, root: Path | str) -> PlacingError:
     where = error.filename or root
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return PlacingError(f"The disk of {root} is full. Make room, then import again.", code="disk_full")
+    if error.errno == errno.EFBIG:
+        words = f"The disk of {root} takes no file this large (FAT stops at 4 GB). Use another disk, then import again."
+        return PlacingError(words, code="file_too_large")
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         words = f"{where} cannot be read or written ({error.strerror}). Give this user the permission."
         return PlacingError(words, code="not_writable")

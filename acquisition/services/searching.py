@@ -8,7 +8,6 @@ import datetime
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import PurePosixPath
 from typing import Any
 
 from django.db import transaction
@@ -35,11 +34,11 @@ from acquisition.services.budgets import Pace, spend_query
 from acquisition.services.ports import ask, is_paused, open_indexer
 from acquisition.services.profiles import profiles_of
 from acquisition.services.tracker import account_facts
+from acquisition.services.upgrading import held_of
 from acquisition.services.wanted_facts import known_runtimes, wanted_book
 from config.errors import ExternalAPIError
 from config.http import is_time_up
-from library.domain.book_files import is_audio
-from library.models import Book, CopyFile, Exclusion
+from library.models import Book, Exclusion
 from scheduling.models import Run
 
 # Hours until a book that was not found is searched again, by how often it was searched.
@@ -305,15 +304,8 @@ def circumstances(book: Book, now: datetime.datetime) -> Circumstances:
         is_on_its_way=DownloadBook.objects.filter(book=book, is_active=True).exists(),
         is_excluded=Exclusion.objects.filter(book=book).exists(),
         client_for=frozenset(ways),
-        owned_formats=_owned_formats(book) if book.is_owned else frozenset(),
+        held=held_of(book) if book.is_owned else (),
     )
-
-
-def _owned_formats(book: Book) -> frozenset[str]:
-    """The formats of its copies on the shelf, by the names of their files."""
-    files = CopyFile.objects.filter(copy__book=book, copy__missing_since=None)
-    suffixes = {PurePosixPath(path).suffix.lower().lstrip(".") for path in files.values_list("path", flat=True)}
-    return frozenset(suffix for suffix in suffixes if is_audio(f"x.{suffix}"))
 
 
 def blocked_releases(offers: Sequence[OfferedRelease]) -> list[BlocklistEntry]:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from django.db import transaction
+
 from acquisition.domain.account_rules import AccountFacts, WedgeRules, whole_setting
 from acquisition.domain.facts import OfferedRelease, SearchQuery
 from acquisition.domain.health import Finding, notice, ok, warning
@@ -95,26 +97,30 @@ def read_account(*, now: datetime.datetime, force: bool = False, opener: OpenTra
     figures = {name: _plain(getattr(account, name, None)) for name in FIGURES}
     _tell_class(indexer, figures["member_class"])
     guard, moved = judge_ratio(GuardState.from_mapping(kept.get("guard")), figures["ratio"], now=now)
-    write_state(
-        STATE,
-        {
-            "indexer": indexer.name,
-            "asked_at": now.isoformat(),
-            "as_of": now.isoformat(),
-            "figures": figures,
-            "guard": guard.as_dict(),
-            "last_error": "",
-        },
-    )
-    if moved:
-        queue_fact(
-            event="ratio_guard",
-            key=f"ratio_guard:{indexer.pk}:{guard.since}",
-            title="Downloads stopped" if guard.is_stopped else "Downloads go on",
-            body=f"{indexer.name}: {guard.reason}",
-            now=now,
-        )
+    found = {
+        "indexer": indexer.name,
+        "asked_at": now.isoformat(),
+        "as_of": now.isoformat(),
+        "figures": figures,
+        "guard": guard.as_dict(),
+        "last_error": "",
+    }
+    # That the guard moved and that it was told are written together.
+    with transaction.atomic():
+        write_state(STATE, found)
+        if moved:
+            _tell_guard(indexer, guard, now)
     return last_account()
+
+
+def _tell_guard(indexer: Indexer, guard: GuardState, now: datetime.datetime) -> None:
+    queue_fact(
+        event="ratio_guard",
+        key=f"ratio_guard:{indexer.pk}:{guard.since}",
+        title="Downloads stopped" if guard.is_stopped else "Downloads go on",
+        body=f"{indexer.name}: {guard.reason}",
+        now=now,
+    )
 
 
 def _tell_class(indexer: Indexer, member_class: str | None) -> None:

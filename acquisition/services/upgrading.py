@@ -20,13 +20,12 @@ from django.db import transaction
 from acquisition.domain.import_checks import commonest_format
 from acquisition.domain.upgrades import Comparison, Held, Quality, Verdict
 from acquisition.models import Download, ImportRecord, ImportStatus
+from acquisition.services.following import follow_rename
 from acquisition.services.placing import disk_errors, inside, root_path, sync_folder
 from acquisition.services.transitions import note
 from library.clients.folders.reader import FolderReader
 from library.domain.facts import CopyFacts, FileKind
 from library.models import Book, Copy, CopyFile, MatchState
-from library.services.ownership import refresh_ownership, remove_orphans
-from library.services.shelf import adopt_copy
 
 # Verdicts whose rivals are replaced when it is filed: by the profile, or since a person overruled the check.
 REPLACING = frozenset({Verdict.UPGRADE, Verdict.SAME, Verdict.NOT_ALLOWED, Verdict.WORSE})
@@ -119,13 +118,6 @@ def _write_name(record: ImportRecord, root: Path, now: datetime.datetime) -> Non
 
 
 def _rename_copy(record: ImportRecord, facts: CopyFacts, now: datetime.datetime) -> None:
-    """The copy stays the one of this import and of its book, whatever the reading made of it."""
-    others = record.root.copies.filter(path=record.wanted_path).exclude(pk=record.copy_id or 0)
-    own = Copy.objects.filter(pk=record.copy_id or 0)
-    strangers = {pk for pk in (*others.values_list("book_id", flat=True), *own.values_list("book_id", flat=True)) if pk}
-    others.delete()
-    own.update(path=record.wanted_path, book=record.book, match_state=MatchState.CERTAIN)
-    adopt_copy(root=record.root, facts=facts, now=now)
-    strangers -= {record.book_id or 0}
-    refresh_ownership([*strangers, *([record.book_id] if record.book_id else [])])
-    remove_orphans(strangers, with_gaps=True)
+    """The copy stays the one of this import and of its book, whatever a reading made of it."""
+    Copy.objects.filter(pk=record.copy_id or 0).update(match_state=MatchState.CERTAIN)
+    follow_rename(copy_id=record.copy_id or 0, root=record.root, facts=facts, book_id=record.book_id, now=now)

@@ -23,6 +23,7 @@ from acquisition.models import (
     Prowlarr,
     Release,
     ReleaseProfile,
+    Rename,
     SearchState,
 )
 from library.models import (
@@ -215,10 +216,24 @@ def _acquisition(number: int, user: User, made: list[Any], now: datetime.datetim
         Download.objects.create(
             title=name, source=indexer.name, status="blocked", release=release, client=client, tag=f"tag {number}",
             payload={"torrent_url": SECRET}, status_at=now, error_code="duration", error_message=HOSTILE, progress=0.5,
+            preview={
+                str(book.pk): {
+                    "as_of": now.isoformat(), "book": {"id": book.pk, "title": HOSTILE}, "root": HOSTILE,
+                    "folder": HOSTILE, "checks": [{"code": "x", "ok": False, "message": HOSTILE, "overruled": False}],
+                    "files": [{"source": HOSTILE, "target": HOSTILE, "size_bytes": 1}], "file_count": 1,
+                    "joins_parts": True, "replaces": [HOSTILE],
+                }
+            },
         )
     )  # fmt: skip
     keep(DownloadBook.objects.create(download=download, book=book))
     keep(DownloadEvent.objects.create(download=download, at=now, new_status="blocked", message=HOSTILE))
+    keep(
+        Rename.objects.create(
+            root=root, copy=copy, old_path=HOSTILE, new_path=name, steps=[{"old": HOSTILE, "new": name}],
+            status="failed", error_message=HOSTILE,
+        )
+    )  # fmt: skip
     keep(
         ImportRecord.objects.create(
             download=download, book=book, root=root, copy=copy, status="placed", source_path="/nowhere",

@@ -137,6 +137,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "BookViewSet": {"title": "Another"},
     "IndexerViewSet": {"priority": 7, "is_enabled": False},
     "DownloadClientViewSet": {"priority": 7, "is_enabled": False},
+    "ProwlarrViewSet": {"url": "http://127.0.0.1:9696", "is_enabled": False},
 }
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from config.errors import ExternalAPIError, Malformed, Rejected, Unavailable
-from config.http import Guard, Http, host_of, is_public_address, is_time_up, redact, retry_after, time_limit
+from config.http import Guard, Http, host_of, is_time_up, redact, retry_after, time_limit
+from config.http_guard import is_public_address
 
 Respond = Callable[[BaseHTTPRequestHandler], None]
 
@@ -202,6 +203,18 @@ def test_a_name_that_resolves_inside_is_refused() -> None:
         ("0.0.0.0", False),
         ("224.0.0.1", False),
         ("fe80::1%eth0", False),
+        ("fec0::1", False),
+        ("fc00::1", False),
+        ("::127.0.0.1", False),
+        ("64:ff9b::7f00:1", False),
+        ("64:ff9b::a00:1", False),
+        ("64:ff9b:1::1", False),
+        ("64:ff9b::5db8:d822", True),
+        ("2002:7f00:1::", False),
+        ("2002:c0a8:105::1", False),
+        ("2001:0:7f00:1::", False),
+        ("100.64.0.1", False),
+        ("::", False),
     ],
 )
 def test_which_addresses_are_public(address: str, public: bool) -> None:
@@ -217,6 +230,28 @@ def test_redacts_what_is_commonly_secret() -> None:
 @pytest.mark.parametrize("value, seconds", [("", None), ("12", 12.0), ("-3", 0.0), ("soon", None)])
 def test_reads_retry_after(value: str, seconds: float | None) -> None:
     assert retry_after(value) == seconds
+
+
+@pytest.mark.parametrize("host", ["2130706433", "0x7f.1", "0177.0.0.1", "127.1", "[::ffff:127.0.0.1]"])
+def test_odd_spellings_of_this_machine_are_refused(site: Site, host: str) -> None:
+    with pytest.raises((Rejected, Unavailable)) as caught:
+        http(site, guard=Guard()).get(f"http://{host}:{host_of(site.url).rpartition(':')[2]}/x")
+    assert caught.value.code in ("address_refused", "external_api_error", "upstream_unavailable", "unavailable")
+    assert not site.pages.get("/x")
+
+
+def test_a_name_that_leads_elsewhere_the_second_time_is_refused_before_a_byte_is_sent(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look-up says that it is public; the connection then goes to this machine."""
+    port = int(host_of(site.url).rpartition(":")[2])
+    seen: list[str] = []
+    site.pages["/x"] = lambda request: seen.append("asked")
+    monkeypatch.setattr(Guard, "_addresses", lambda self, host, port, service: ["93.184.216.34"])
+    with pytest.raises(Rejected, match="turned out to be inside your network") as caught:
+        http(site, guard=Guard()).get(f"http://localhost:{port}/x")
+    assert caught.value.code == "address_refused"
+    assert seen == []
 
 
 class TestTimeLimits:

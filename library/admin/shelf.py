@@ -14,7 +14,7 @@ from config.admin_base import ADMIN, MODERATOR, RecordAdmin, RoleInline, attempt
 from config.admin_display import change_url, clock, link, pill, size
 from config.admin_site import BEHIND, SHELF, SOURCES, site
 from config.errors import NotFoundError
-from library.domain.naming import PRESETS, template_for
+from library.domain.naming import PRESETS, TOKENS, template_for
 from library.models import Audiobookshelf, Book, Copy, CopyFile, LibraryRoot, MatchState, RootKind, ShelfChange
 from library.services.contacts import check_audiobookshelf
 from library.services.matching_review import decide_match
@@ -118,6 +118,14 @@ class RootForm(forms.ModelForm):
             "naming_preset": forms.Select(choices=[(name, name) for name in PRESETS]),
             "naming_folder": forms.TextInput(attrs={"class": "vTextField"}),
             "naming_file": forms.TextInput(attrs={"class": "vTextField"}),
+        }
+
+        help_texts = {
+            "naming_folder": "Empty: as the preset. Tokens: "
+            + ", ".join(f"{{{name}}}" for name in sorted(TOKENS))
+            + "; "
+            "{position:00} pads; < and > enclose what is left out when a token in it is empty.",
+            "naming_file": "Empty: as the preset. The same tokens, without the suffix.",
         }
 
     def clean(self) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from acquisition.models import (
     Prowlarr,
     Release,
     ReleaseProfile,
+    Rename,
     SearchState,
 )
 from acquisition.services.backups import backup_folder
@@ -107,6 +108,13 @@ def make_import(number: int = 1, **fields: Any) -> ImportRecord:
     return ImportRecord.objects.create(**{**values, **fields})
 
 
+def make_rename(number: int = 1, **fields: Any) -> Rename:
+    root, _ = LibraryRoot.objects.get_or_create(name="Shelf", defaults={"path": "/nowhere/shelf"})
+    steps = [{"old": f"Book {number}", "new": f"Author/Book {number}"}]
+    values = {"old_path": f"Book {number}", "new_path": f"Author/Book {number}", "steps": steps, "status": "done"}
+    return Rename.objects.create(**{"root": root, **values, **fields})
+
+
 def make_gap(number: int = 1, **fields: Any) -> Gap:
     values: dict[str, Any] = {
         "entry_class": "main",
@@ -170,6 +178,7 @@ ROWS: dict[str, Callable[[int], Any]] = {
     "/api/prowlarr/": lambda number: nothing_of(make_prowlarr(number)),
     "/api/release-profiles/": lambda number: nothing_of(make_profile(number)),
     "/api/indexers/": lambda number: nothing_of(make_indexer(number)),
+    "/api/renames/": lambda number: nothing_of(make_rename(number)),
     "/api/imports/": lambda number: nothing_of(
         make_import(number, download=make_download(number), book=make_book(number))
     ),

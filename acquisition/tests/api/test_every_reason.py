@@ -71,9 +71,9 @@ def owned(w: World) -> dict[str, Any]:
 
 
 def good_enough(w: World) -> dict[str, Any]:
-    w.on_the_shelf("m4b")
-    w.profile(upgrades_allowed=True)
-    return {}
+    w.on_the_shelf("mp3")
+    w.profile(upgrades_allowed=True, upgrade_until_format="mp3")
+    return {"title": "Ozma of Oz by L. Frank Baum [ENG / M4B]"}
 
 
 def no_upgrade(w: World) -> dict[str, Any]:

@@ -98,7 +98,7 @@ class TestPreview:
         from acquisition.tests import factories
 
         factories.make_root(tmp_path / "shelf")
-        book = factories.make_book(seconds=7000)
+        book = factories.make_book(seconds=100)
         sound = factories.make_sound(tmp_path / "dl" / "Ozma" / "ozma.mp3", language="German")
         download = factories.arrived(sound.parent, book)
         import_download(download_id=download.pk, run=factories.make_context())

@@ -244,11 +244,22 @@ def test_faults_have_names_and_tell_no_secret(indexer: FakeTorznab, fault: str, 
         assert caught.value.retry_after == (7.0 if fault == "429" else None)
 
 
+BILLION_LAUGHS = b'<?xml version="1.0"?><!DOCTYPE r [<!ENTITY a0 "ha">%b]><rss>&a9;</rss>' % b"".join(
+    b'<!ENTITY a%d "%b">' % (number, b"&a%d;" % (number - 1) * 10) for number in range(1, 10)
+)
+
+
 @pytest.mark.parametrize(
     "body, code",
     [
         (b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "b">]><rss>&a;</rss>', "upstream_error"),
         (b"<html><title>Just a moment...</title></html>", "challenge_page"),
+        (BILLION_LAUGHS, "upstream_error"),
+        (
+            b'<?xml version="1.0"?><!DOCTYPE r [<!ENTITY f SYSTEM "file:///etc/passwd">]><rss>&f;</rss>',
+            "upstream_error",
+        ),
+        (b"<rss><channel>" + b"<item>" * 200_000, "upstream_error"),
         (b"not xml at all", "upstream_error"),
         (b"", "upstream_error"),
     ],
@@ -257,6 +268,37 @@ def test_what_is_not_a_feed_is_refused(body: bytes, code: str) -> None:
     with pages(Reply(body)) as server, pytest.raises(Malformed) as caught:
         client(server).search(EMMA)
     assert caught.value.code == code
+
+
+def test_a_hundred_megabytes_are_not_read(indexer: FakeTorznab) -> None:
+    with pages(Reply(b"<rss>" + b" " * (100 * 1024 * 1024))) as server, pytest.raises(Malformed) as caught:
+        client(server).search(EMMA)
+    assert "more than 8 MB" in caught.value.message
+
+
+HOSTILE_ITEMS = """<rss><channel>
+<item><title>Emma\x00 \x0bAusten</title><guid>one</guid><link>http://h/1</link><size>-5</size>
+  <pubDate>Sat, 31 Feb 2015 25:61:00 +9999</pubDate><attr name="seeders" value="many"/>
+  <attr name="downloadvolumefactor" value="nan"/><attr name="minimumseedtime" value="-1"/></item>
+<item><title>Emma again</title><guid>one</guid><link>http://h/2</link></item>
+<item><title></title><guid>two</guid></item>
+<item><guid>three</guid><link>javascript:alert(1)</link></item>
+<item><title>Emma four</title><guid>four</guid><link>http://h/4</link><size>99999999999999999999999</size>
+  <pubDate>0000-00-00</pubDate><attr name="seeders" value="1e9"/><attr name="category" value="x"/></item>
+</channel></rss>"""
+
+
+def test_wrong_values_are_unknown_and_twins_are_one() -> None:
+    with pages(Reply(HOSTILE_ITEMS.encode())) as server:
+        found = client(server).search(EMMA)
+    by_guid = {release.guid: release for release in found}
+    assert len(by_guid) == len(found)
+    first, fourth = by_guid["one"], by_guid["four"]
+    assert "\x00" not in first.title
+    assert (first.size_bytes, first.seeders, first.published_at) == (None, None, None)
+    assert (first.download_volume_factor, first.minimum_seed_seconds) == (1.0, None)
+    assert (fourth.size_bytes, fourth.seeders, fourth.published_at, fourth.categories) == (None, None, None, ())
+    assert all(not release.download_url.startswith("javascript") for release in found)
 
 
 # -- fetching ---------------------------------------------------------------------------------------------------------

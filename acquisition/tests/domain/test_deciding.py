@@ -14,6 +14,7 @@ from acquisition.domain.identity import WantedBook
 from acquisition.domain.profile import Profile
 from acquisition.domain.query_plan import plan_queries
 from acquisition.domain.reasons import REASONS as MEANINGS
+from acquisition.domain.upgrades import Held, Quality
 from library.domain.facts import SeriesPlace
 
 NOW = datetime.datetime(2026, 6, 1, 12, 0, tzinfo=datetime.UTC)
@@ -56,6 +57,11 @@ def test_a_good_release_is_taken() -> None:
     assert verdict.rejections == ()
     assert verdict.is_accepted
     assert len(verdict.why) == len(verdict.order)
+
+
+def held(suffix: str) -> tuple[Held, ...]:
+    """A copy on the shelf in a format."""
+    return (Held(1, "Oz", Quality(suffix, 32, "en")),)
 
 
 UPGRADES = Profile(upgrades_allowed=True)
@@ -105,15 +111,15 @@ REASONS: dict[str, tuple[OfferedRelease, dict[str, Any], bool, str]] = {
     ),
     "good_enough": (
         offer(),
-        {"profile": UPGRADES, "is_owned": True, "owned_formats": frozenset({"m4b", "mp3"})},
+        {"profile": UPGRADES, "is_owned": True, "held": held("m4b")},
         True,
-        "It is on the shelf as m4b, and upgrades end with m4b.",
+        "It is on the shelf already. Oz is m4b already, and the profile upgrades until m4b.",
     ),
     "no_upgrade": (
         offer("The Final Empire by Brandon Sanderson [ENG / OGG]"),
-        {"profile": UPGRADES, "is_owned": True, "owned_formats": frozenset({"mp3"})},
+        {"profile": UPGRADES, "is_owned": True, "held": held("mp3")},
         True,
-        "It is on the shelf as mp3, and ogg is no better.",
+        "It is ogg, and what you have is mp3",
     ),
     "wedge": (offer(), {"wedge_refusal": "It is not free."}, False, "It is not free."),
     "delayed": (
@@ -306,7 +312,7 @@ def test_a_profile_written_by_hand_does_no_harm(stored: dict[str, Any], field: s
 
 
 def test_an_upgrade_is_taken_where_the_profile_asks_for_it() -> None:
-    have_mp3: dict[str, Any] = {"is_owned": True, "owned_formats": frozenset({"mp3"})}
+    have_mp3: dict[str, Any] = {"is_owned": True, "held": held("mp3")}
     assert judge(offer(), profile=UPGRADES, **have_mp3).is_accepted
     assert codes(judge(offer(), **have_mp3)) == {"owned"}, "by default nothing on the shelf is replaced"
     assert codes(judge(offer(), profile=UPGRADES, is_owned=True)) == {"owned"}, "its format is not known"

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from acquisition.models import Download, DownloadClient, Indexer
-from acquisition.services import importing, ports, transferring
+from acquisition.services import ports, settling, transferring
 from acquisition.services.grabbing import grab, hand_over
 from acquisition.services.importing import import_download
 from acquisition.services.searching import search_book
@@ -206,14 +206,14 @@ ABS_FAULTS: dict[str, dict[str, Any]] = {
 
 
 def audiobookshelf_scan(fault: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Outcome:
-    book, real = make_book(), importing.open_audiobookshelf
+    book, real = make_book(), settling.open_audiobookshelf
 
     def patient(server: Audiobookshelf) -> AudiobookshelfClient:
         client = real(server)
         client._session._sleep = lambda seconds: None
         return client
 
-    monkeypatch.setattr(importing, "open_audiobookshelf", patient)
+    monkeypatch.setattr(settling, "open_audiobookshelf", patient)
     for number in (1, 2):
         make_sound(folder / "downloads" / "Ozma" / f"{number:02d}.mp3", seconds=35, track=f"{number}/2")
     with FakeAudiobookshelf() as server:

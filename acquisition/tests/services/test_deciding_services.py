@@ -1,11 +1,14 @@
 """Profiles by library, waiting for a better release, upgrades from the feed, the replay, and wedges, as services do it."""
 
 import datetime
+import json
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from acquisition.clients import registry
 from acquisition.domain.facts import IndexerCapabilities, OfferedRelease, Payload
@@ -163,7 +166,7 @@ class TestUpgrades:
             do_job("feed_sync")
         assert Download.objects.count() == queued
         if queued:
-            assert Download.objects.get().overrules == ["owned"]
+            assert Download.objects.get().overrules == ["upgrade"]
             assert DownloadEvent.objects.first().message.startswith("Queued to replace what is on the shelf")  # type: ignore[union-attr]
 
     def test_a_book_that_came_meanwhile_is_not_fetched_again(self, book: Book, indexer: Indexer) -> None:
@@ -223,6 +226,30 @@ class TestReplay:
             assert next(iter(changes)) in answer.content.decode()
         answer = viewer.post("/api/decisions/replay/", {"changes": {}, "profile_id": 99}, format="json")
         assert answer.status_code == 400
+
+    def test_as_a_command(self, decided: list[Decision]) -> None:
+        out = StringIO()
+        call_command("replay", "--set", "languages=en,de", "--set", "minimum_seeders=0", stdout=out)
+        assert "+ Ozma of Oz by L. Frank Baum [GER / MP3] (for Ozma of Oz): In de, and wanted in en." in out.getvalue()
+        out = StringIO()
+        call_command("replay", "--set", "only_dramatised=yes", "--json", stdout=out)
+        assert [row["release"] for row in json.loads(out.getvalue())["lost"]] == [M4B]
+
+    @pytest.mark.parametrize(
+        "given, words",
+        [
+            ("formats", "is not FIELD=VALUE"),
+            ("odd=1", "there are accepts_abridged"),
+            ("minimum_seeders=many", "must be a whole number"),
+            ("only_dramatised=perhaps", "must be yes or no"),
+            ("minimum_size_mb=90000", "must not fall"),
+        ],
+    )
+    def test_a_command_that_cannot_be_meant(self, given: str, words: str) -> None:
+        with pytest.raises(CommandError, match=words):
+            call_command("replay", "--set", given)
+        with pytest.raises(CommandError, match="no release profile named Nobody"):
+            call_command("replay", "--set", "delay_hours=1", "--profile", "Nobody")
 
     def test_through_the_api(self, viewer: Any, decided: list[Decision], book: Book) -> None:
         sent = {"changes": {"languages": ["en", "de"]}, "book_ids": [book.pk]}

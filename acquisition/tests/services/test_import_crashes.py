@@ -128,6 +128,7 @@ import django
 django.setup()
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 from acquisition.models import ImportRecord
 from acquisition.services import placing
 

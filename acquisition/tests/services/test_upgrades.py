@@ -140,6 +140,17 @@ def test_what_is_not_better_is_blocked_and_changes_nothing(
 
 
 @pytest.mark.django_db
+def test_an_upgrade_that_lied_about_its_format_replaces_nothing(old: Path, root: LibraryRoot) -> None:
+    allow_upgrades()
+    book = make_book()
+    owned(book, old)
+    before = tree(Path(root.path))
+    download = run_import(arrived(old, book, overrules=["upgrade"]))
+    assert (download.status, download.error_code) == ("blocked", "owned")
+    assert tree(Path(root.path)) == before
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     "row, words",
     [({"language": "de"}, "in German only"), ({"is_abridged": True}, "what you have is abridged")],
