@@ -3,12 +3,13 @@
 import re
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import ApiKey, AuditEntry, User
-from accounts.services.keys import find_key
+from accounts.services.keys import create_key, find_key, revoke_key
 from accounts.services.tokens import find_token_user, issue_tokens
 from accounts.tests.people import PASSWORD, cast, signed_in
 from config.errors import UnauthorizedError
@@ -181,3 +182,18 @@ def test_nobody_deletes_oneself(browser: Client, people: dict[str, User]) -> Non
         ["a-admin"],
         sorted(u.username for u in people.values()),
     )
+
+
+def test_a_revoked_key_is_seen_as_such_and_may_be_renamed(browser: Client, people: dict[str, User]) -> None:
+    key, _ = create_key(user=people["viewer"], name="player")
+    revoke_key(key=key, now=timezone.now())
+    assert "revoked" in browser.get(reverse("admin:accounts_apikey_changelist")).content.decode()
+    browser.post(reverse("admin:accounts_apikey_change", args=[key.pk]), {"name": "old player"})
+    key.refresh_from_db()
+    assert (key.name, bool(key.revoked_at)) == ("old player", True)
+
+
+def test_a_key_for_nobody_is_refused_by_the_command(people: dict[str, User]) -> None:
+    with pytest.raises(CommandError, match="nobody-at-all"):
+        call_command("create_api_key", "phone", user="nobody-at-all")
+    assert not ApiKey.objects.exists()

@@ -12,18 +12,17 @@ from rest_framework.response import Response
 from acquisition.models import Rename, RenameStatus
 from acquisition.services.rename_plan import plan_renames
 from acquisition.services.renaming import start_renaming, start_undoing
+from config.api.filter_fields import BIGGEST_ID, IdFilter
 from config.api.serializers import RunAcceptedSerializer, StrictSerializer
 from config.api.viewsets import ReadOnlyViewSet
 from library.models import LibraryRoot
 from scheduling.models import Run
 
-BIGGEST_ID = 2**63 - 1
-
 
 class RenameFilters(django_filters.FilterSet):
     status = django_filters.MultipleChoiceFilter(choices=RenameStatus.choices)
     root = django_filters.CharFilter(field_name="root__name", help_text="The name of a library root.")
-    run = django_filters.NumberFilter(field_name="run_id", min_value=1, max_value=BIGGEST_ID, help_text="An id.")
+    run = IdFilter(field_name="run_id", help_text="An id.")
 
 
 class RenameStepSerializer(serializers.Serializer[Any]):

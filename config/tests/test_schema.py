@@ -55,6 +55,8 @@ class TestPages:
         assert page.status_code == 200
         assert b"page_info" in page.content
         assert b"Filters" in page.content
+        assert b"Unabridged API" in page.content
+        assert b"Django REST framework" not in page.content
         assert not re.findall(rb"<script(?![^>]*(?:src=|application/json))", page.content)
 
     def test_a_session_needs_the_csrf_token_to_change_things(self, admin_token: Client) -> None:
