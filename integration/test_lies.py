@@ -98,7 +98,8 @@ def test_a_release_that_lies_is_refused_and_the_next_best_is_taken(world: World)
     _check_reasons(world)
     world.product.configure(REFUSE)
     world.want(BLOCKED)
-    world.wait_for(lambda: world.are_imported(LIES))
+    # A client that is slow to answer once is left alone for a minute.
+    world.wait_for(lambda: world.are_imported(LIES), seconds=120)
     world.product.kill()
 
     assert sorted(world.filed()) == sorted(value for title in LIES for value in honest(title).hashes())

@@ -29,7 +29,7 @@ OFFERS = {
 }
 UNDO = """
 from acquisition.models import ImportRecord
-from acquisition.services.importing import undo_import
+from acquisition.services.settling import undo_import
 from django.utils import timezone
 undo_import(record=ImportRecord.objects.get(book__title={title!r}), actor="anna", now=timezone.now())
 """

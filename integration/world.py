@@ -126,6 +126,7 @@ class World:
             "events": "select download_id, at, old_status, new_status, code, message from acquisition_downloadevent",
             "imports": "select download_id, status, target_path, error_message from acquisition_importrecord",
             "decisions": "select release_title, is_accepted, reasons from acquisition_decision order by id",
+            "clients": "select name, last_error, last_error_at, paused_until from acquisition_downloadclient",
             "runs": "select id, job, status, lock, message, error_code from scheduling_run order by id desc limit 12",
         }
         told = [f"{name}:\n" + "\n".join(map(str, self.product.query(sql))) for name, sql in parts.items()]
