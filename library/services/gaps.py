@@ -160,7 +160,14 @@ def _release_date(case: SeriesCase, row: GapRow) -> datetime.date | None:
     return next((entry.release_date for entry in case.facts.entries if entry.book_id == row.book_id), None)
 
 
+def _take_turns(model: Any, ids: Sequence[int]) -> None:
+    """Two who recount the same rows at once follow one another: the second would else judge a shelf from before the
+    first one's commit by gaps from after it, and open anew what the first has closed."""
+    list(model.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk").values_list("pk"))
+
+
 def _analyse_series(ids: Sequence[int], settings: dict[str, Any], now: datetime.datetime, result: GapResult) -> None:
+    _take_turns(Series, ids)
     cases = series_cases(ids)
     excluded = excluded_books(book_id for case in cases for book_id in case.entry_ids)
     known = {(gap.book_id, gap.series_id): gap for gap in Gap.objects.open().filter(series_id__in=ids)}
@@ -259,4 +266,5 @@ class Ledger:
 def _analyse_authors(ids: Sequence[int], settings: dict[str, Any], now: datetime.datetime, result: GapResult) -> None:
     from library.services.author_gaps import analyse_authors
 
+    _take_turns(Author, ids)
     analyse_authors(ids, settings, now, result)

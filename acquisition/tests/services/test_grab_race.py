@@ -1,18 +1,22 @@
-"""Two that grab one book at the same moment: exactly one download, on SQLite and on PostgreSQL."""
+"""Two at the same moment, on SQLite and on PostgreSQL: one book is grabbed once, two books close two gaps."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from django.db import OperationalError, connection, connections
+from django.db import OperationalError, connection, connections, transaction
 
 from acquisition.models import Download
 from acquisition.services.grabbing import grab
 from acquisition.tests.factories import NOW, make_book, make_indexer, make_offer, make_release
 from config.errors import ConflictError
-from library.models import Book
+from library.models import Book, Gap, Series
+from library.services import gaps
+from library.services.gaps import analyze_gaps, recount_books
+from library.services.ownership import refresh_ownership
+from library.tests.factories import AuthorFactory, CopyFactory, SeriesFactory, place
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -85,3 +89,42 @@ def test_a_book_that_comes_onto_the_shelf_meanwhile_is_not_grabbed_after_it(tmp_
         again = in_thread(lambda: grab(release=release, books=[book], now=NOW))
         assert isinstance(again, ConflictError)
         assert in_thread(lambda: Download.objects.count()) == isinstance(taken, Download)
+
+
+def test_two_books_of_a_series_that_come_at_once_close_both_gaps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The slower one has read the shelf before the other commits, and must not open its gap anew."""
+    series = SeriesFactory(name="Saga", author=AuthorFactory(name="Ada Writer"))
+    slow, fast = (place(series, title, number) for title, number in (("The Sea", "1"), ("The Sky", "2")))
+    analyze_gaps(now=NOW)
+    has_read, is_done = threading.Event(), threading.Event()
+    real = gaps.series_cases
+
+    def read_slowly(ids: Sequence[int]) -> object:
+        cases = real(ids)
+        if threading.current_thread().name == "slow":
+            has_read.set()
+            is_done.wait(1)
+        return cases
+
+    def come(book: Book) -> None:
+        with transaction.atomic():
+            CopyFactory(book=book)
+            refresh_ownership([book.pk])
+            recount_books([book.pk], now=NOW)
+
+    def come_slowly() -> None:
+        threading.current_thread().name = "slow"
+        come(slow)
+
+    def come_fast() -> None:
+        has_read.wait(5)
+        come(fast)
+        is_done.set()
+
+    monkeypatch.setattr(gaps, "series_cases", read_slowly)
+    with open_to_threads(tmp_path):
+        assert at_once(come_slowly, come_fast) == [None, None]
+        assert in_thread(lambda: list(Gap.objects.open().values_list("book__title", flat=True))) == []
+        assert in_thread(lambda: Series.objects.get(pk=series.pk).missing_count) == 0
