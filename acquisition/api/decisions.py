@@ -3,6 +3,7 @@
 from typing import Any
 
 import django_filters
+from django.http import HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -132,6 +133,8 @@ class DecisionViewSet(ReadOnlyViewSet):
     filterset_class = DecisionFilters
     ordering_fields = ("created_at", "rank", "certainty", "release_title")
     ordering = ("-created_at",)
+    lists = sequences = frozenset({"reasons"})
+    orderings = {"reasons": (("code",), ())}
 
     @action(detail=False, methods=["post"])
     def replay(self, request: Request) -> Response:
@@ -144,7 +147,6 @@ class DecisionViewSet(ReadOnlyViewSet):
         return self.answer(found)
 
     @action(detail=False)
-    def reasons(self, request: Request) -> Response:
+    def reasons(self, request: Request) -> HttpResponseBase:
         """Every reason why a release is not taken, and what it means."""
-        rows = [{"code": code, "meaning": meaning} for code, meaning in REASONS.items()]
-        return Response(ReasonMeaningSerializer(rows, many=True).data)
+        return self.page([{"code": code, "meaning": meaning} for code, meaning in REASONS.items()])

@@ -176,9 +176,8 @@ class PagePagination(LimitOffsetPagination):
             ("cursor", {"type": "string"}, "`page_info.next_cursor` of the page before; instead of `offset`."),
         )
         # Lists that are no rows of a table are short, and have no cursors.
-        has_rows = (
-            hasattr(getattr(view.answer_class(), "Meta", None), "model") or getattr(view, "queryset", None) is not None
-        )
+        has_model = hasattr(getattr(view.answer_class(), "Meta", None), "model")
+        has_rows = view.verb not in view.sequences and (has_model or getattr(view, "queryset", None) is not None)
         return [
             {"name": name, "in": "query", "required": False, "description": text, "schema": schema}
             for name, schema, text in rows

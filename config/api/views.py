@@ -40,6 +40,7 @@ class KernelView(APIView):
     `queries`     serializer of the query parameters by action (default: none; lists have filters besides)
     `statuses`    success status by action (default 201 for create, else 200)
     `lists`       actions that answer a page (`list` always does)
+    `sequences`   those of them, in a view of rows, that list no rows: they have no cursors
     `filtersets`, `orderings`   by action; an ordering is (fields, default), and by default the view's own
     """
 
@@ -51,6 +52,7 @@ class KernelView(APIView):
     queries: ClassVar[Mapping[str, Any]] = {}
     statuses: ClassVar[Mapping[str, int]] = {}
     lists: ClassVar[frozenset[str]] = frozenset()
+    sequences: ClassVar[frozenset[str]] = frozenset()
     filtersets: ClassVar[Mapping[str, Any]] = {}
     orderings: ClassVar[Mapping[str, tuple[Any, Sequence[str]]]] = {}
     accepts_keys: ClassVar[bool] = True

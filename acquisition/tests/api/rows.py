@@ -172,6 +172,7 @@ ROWS: dict[str, Callable[[int], Any]] = {
     ),
     "/api/wanted/": wanted_book,
     "/api/releases/": found_release,
+    "/api/decisions/reasons/": lambda number: None,  # they are always there
     "/api/decisions/": lambda number: nothing_of(make_decision(number)),
     "/api/system/backups/": backup,
     "/api/imports/review/": lambda number: nothing_of(whole_download(number, status="blocked")),

@@ -208,6 +208,6 @@ def test_without_any_of_them_it_is_accepted(admin: Any, tmp_path: Any) -> None:
 
 
 def test_every_reason_has_a_meaning_and_a_scene(viewer: Any) -> None:
-    listed = {row["code"]: row["meaning"] for row in viewer.get("/api/decisions/reasons/").json()}
+    listed = {row["code"]: row["meaning"] for row in viewer.get("/api/decisions/reasons/").json()["items"]}
     assert listed == REASONS
     assert set(SCENES) == set(REASONS)
