@@ -3,7 +3,6 @@
 import itertools
 import json
 import os
-import random
 import signal
 import sqlite3
 import subprocess
@@ -26,6 +25,8 @@ DATABASE = "unabridged.sqlite3"
 ROOT = Path(__file__).resolve().parent.parent
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgres://root@127.0.0.1:5432")
 REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")
+# Each product has a database of its own there; fewer than eight live at once.
+REDIS_INDEXES = itertools.cycle(range(8, 16))
 
 
 def wait_for(what: Callable[[], Any], *, seconds: float = 60, every: float = 0.2, why: str = "") -> Any:
@@ -80,7 +81,7 @@ class Product:
     port: int = field(default_factory=free_port)
     server: subprocess.Popen[bytes] | None = None
     database: str = field(default_factory=lambda: f"unabridged_{uuid.uuid4().hex[:10]}")
-    redis_index: int = field(default_factory=lambda: random.randint(8, 15))
+    redis_index: int = field(default_factory=lambda: next(REDIS_INDEXES))
     extra: Mapping[str, str] = field(default_factory=dict)
     template: "Product | None" = None
     forked: int = 0
