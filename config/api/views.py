@@ -144,9 +144,11 @@ class KernelView(APIView):
         except NotAcceptable as error:
             not_acceptable = error
         self.check_permissions(request)
+        self.check_input(
+            request
+        )  # what cannot be read is 400, and a method that is not there 405, whatever is accepted
         if not_acceptable and (self.action or request.method == "OPTIONS"):
-            raise not_acceptable  # a method that is not there is 405, whatever is accepted
-        self.check_input(request)
+            raise not_acceptable
 
     def check_input(self, request: Request) -> None:
         """Refuse a body that is no JSON object, a body where none is taken, and unknown query parameters."""
