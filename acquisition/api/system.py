@@ -111,7 +111,8 @@ class WorkViewSet(OperationsViewSet):
     statuses = dict.fromkeys(answers, 202)
 
     def get_renderers(self) -> list[BaseRenderer]:
-        return [JSONLinesRenderer()] if self.verb == "export_logs" else super().get_renderers()
+        found = super().get_renderers()
+        return [JSONLinesRenderer(), *found] if self.verb == "export_logs" else found
 
     @action(detail=False, methods=["post"], url_path="trigger-full-scan")
     def full_scan(self, request: Request) -> Response:

@@ -210,6 +210,11 @@ class TestLogs:
         assert answer["Content-Type"].startswith("application/x-ndjson")
         return [json.loads(line) for line in answer.content.decode().splitlines()]
 
+    def test_who_accepts_only_json_gets_its_lines_too(self, admin: Any, log: Path) -> None:
+        answer = admin.post("/api/system/logs/export/", {}, format="json", HTTP_ACCEPT="application/json")
+        assert answer.status_code == 200
+        assert answer["Content-Type"].startswith("application/x-ndjson")
+
     def test_gives_the_last_lines_without_secrets(self, admin: Any, log: Path) -> None:
         entries = [
             {"level": "info", "message": "one", "request_id": "req_1"},
