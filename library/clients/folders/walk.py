@@ -133,10 +133,12 @@ class Walk:
             yield from self._visit(folder)
 
     def only(self, path: str) -> Iterator[FoundItem | Problem]:
-        """The books at or below one path relative to the root; a file is a book by itself."""
+        """The books at or below one path relative to the root; a file is a book by itself; none where nothing is."""
         place = os.path.join(self._root, path)  # noqa: PTH118
         if os.path.isdir(place):  # noqa: PTH112
             yield from self._visit(_Folder(place, path, path.count("/") + 1))
+            return
+        if not os.path.lexists(place):
             return
         with os.scandir(os.path.dirname(place)) as entries:  # noqa: PTH120
             for entry in entries:

@@ -291,3 +291,7 @@ def test_root_that_vanishes_on_the_way_is_an_outage(tmp_path: Path) -> None:
     shutil.rmtree(root)
     with pytest.raises(Unavailable):
         list(stream)
+
+
+def test_a_path_that_went_away_has_no_books(tmp_path: Path) -> None:
+    assert list(FolderReader(tmp_path).read_only("Nobody/Nothing")) == []
