@@ -6,6 +6,7 @@ compiled text; its values are filled in at each reading.
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -73,8 +74,7 @@ class Prepared:
     _compiled: dict[str, _Compiled] = field(default_factory=dict)
 
     def rows(self, **values: Any) -> list[dict[str, Any]]:
-        """The rows, as `QuerySet.values` gives them. Values must be of the type that the database takes; lists are of
-        whole numbers."""
+        """The rows, as `QuerySet.values` gives them. Lists are of whole numbers, moments aware."""
         compiled = self._compiled.get(connection.vendor) or self._compile()
         filled = [_given(values, one) if isinstance(one, _Place) else one for one in compiled.params]
         with prepared_cursor() as cursor:
@@ -105,6 +105,8 @@ class Prepared:
 
 def _given(values: dict[str, Any], place: _Place) -> Any:
     value = values[place.name]
+    if isinstance(value, datetime.datetime):
+        return connection.ops.adapt_datetimefield_value(value)
     return json.dumps(value) if isinstance(value, list) and connection.vendor != "postgresql" else value
 
 
