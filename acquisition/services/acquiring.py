@@ -40,6 +40,18 @@ class AcquireResult:
         """Note that nothing of what was found is taken, and why."""
         self.not_found.append({"book": found.book.pk, "title": found.book.title, "reason": found.outcome})
 
+    def told(self, run: RunContext, *, dry_run: bool) -> dict[str, Any]:
+        """The result of a run, with each error as a warning in its log."""
+        for error in self.errors:
+            run.warn(error)
+        verb = "would be queued" if dry_run else "queued"
+        return {
+            "message": f"{self.searched} books searched for, {len(self.grabbed)} downloads {verb}.",
+            "grabbed": self.grabbed,
+            "not_found": self.not_found,
+            "errors": self.errors,
+        }
+
 
 def acquire_books(
     *,

@@ -45,16 +45,7 @@ def acquire_gaps(*, run: RunContext) -> dict[str, Any]:
         dry_run=dry_run,
         max_downloads=params.get("max_downloads") or DEFAULT_DOWNLOADS,
     )
-    for error in result.errors:
-        run.warn(error)
-    verb = "would be queued" if dry_run else "queued"
-    return {
-        "message": f"{result.searched} books searched for, {len(result.grabbed)} downloads {verb}.",
-        "grabbed": result.grabbed,
-        "not_found": result.not_found,
-        "errors": result.errors,
-        **stats,
-    }
+    return {**result.told(run, dry_run=dry_run), **stats}
 
 
 def books_of_gaps(params: Mapping[str, Any]) -> list[Book]:

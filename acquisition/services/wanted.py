@@ -36,15 +36,7 @@ def search_wanted(*, run: RunContext) -> dict[str, Any]:
         result = search_due(now=now, run=run, limit=get_setting("search.max_books_per_run"), dry_run=dry_run)
     else:
         return {"message": SWITCHED_OFF}
-    for error in result.errors:
-        run.warn(error)
-    verb = "would be queued" if dry_run else "queued"
-    return {
-        "message": f"{result.searched} books searched for, {len(result.grabbed)} downloads {verb}.",
-        "grabbed": result.grabbed,
-        "not_found": result.not_found,
-        "errors": result.errors,
-    }
+    return result.told(run, dry_run=dry_run)
 
 
 def search_due(
