@@ -22,7 +22,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import QuerySet
 
-from config.prepared import prepared_cursor
+from config.prepared import fetch_all
 
 TABLES = re.compile(r'(?:FROM|JOIN) "(\w+)"')
 KEPT_SECONDS = 86_400
@@ -69,9 +69,7 @@ def _marks(tables: list[str]) -> str:
         statement = f"SELECT count(*), max(id) FROM api_tablemark WHERE table_name IN ({places})"
     else:
         statement = f"SELECT table_name, mark FROM api_tablemark WHERE table_name IN ({places}) ORDER BY 1"
-    with prepared_cursor() as cursor:
-        cursor.execute(statement, tables)
-        found = cursor.fetchall()
+    found = fetch_all(statement, tables)
     if connection.vendor == "postgresql" and found[0][0] > MOST_MARKS:
         _prune(tables)
     return hashlib.sha256(repr(found).encode()).hexdigest()[:32]

@@ -1,29 +1,56 @@
-"""Django's PostgreSQL backend with three additions: cursors whose statements the server keeps planned, moments that are
+"""Django's PostgreSQL backend with three additions: statements that the server keeps planned, moments that are
 read by psycopg's compiled loader, and a health check that costs no round trip."""
 
 import datetime
+import re
 import select
-from typing import Any
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import count
+from typing import Any, Self
 
 from django.db.backends.postgresql import base
 from django.db.backends.postgresql.psycopg_any import is_psycopg3
+from psycopg import RawCursor
 from psycopg.types.datetime import TimestamptzLoader
+
+PLACEHOLDER = re.compile("%[s%]")
 
 if not is_psycopg3:
     raise ImportError("psycopg 3 is needed: pip install 'psycopg[binary]'.")
 
 
+class NumberedCursor(RawCursor[Any]):
+    """Takes statements with `%s`, as Django makes them, and hands them on as PostgreSQL does, with `$1`: psycopg reads
+    through a long statement anew at each call."""
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
+        return super().execute(_numbered(query), params, **options)
+
+
+@lru_cache(maxsize=1000)
+def _numbered(sql: str) -> str:
+    numbers = count(1)
+    return PLACEHOLDER.sub(lambda found: "%" if found[0] == "%%" else f"${next(numbers)}", sql)
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
-    def bound_cursor(self) -> Any:
-        """A cursor that sends values apart from the statement, so that the server plans a repeated statement once.
+    _bound: Any = None
+
+    def fetch_all(self, sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """The rows of a statement whose values are sent apart from it, so that the server plans it once.
 
         Django's own cursors write the values into the statement (psycopg's ClientCursor), which is planned each time.
+        The cursor is kept as long as its connection.
         """
         self.close_if_health_check_failed()
         self.ensure_connection()
-        with self.wrap_database_errors:
-            cursor = base.ServerBindingCursor(self.connection)  # type: ignore[call-arg]
-            return self._prepare_cursor(self._with_fast_moments(cursor))
+        if self._bound is None or self._bound.connection is not self.connection:
+            with self.wrap_database_errors:
+                self._bound = self._with_fast_moments(NumberedCursor(self.connection))
+        cursor = self._prepare_cursor(self._bound)
+        cursor.execute(sql, params)
+        return list(cursor.fetchall())
 
     def create_cursor(self, name: str | None = None) -> Any:
         return self._with_fast_moments(super().create_cursor(name))

@@ -8,8 +8,8 @@ from django.db import connection
 from django.db.models import BigIntegerField, CharField
 from django.test.utils import CaptureQueriesContext
 
-from config.prepared import IsOneOf, Prepared, Slot
-from library.models import Book
+from config.prepared import IsOneOf, Prepared, Reading, Slot, fetch_all
+from library.models import Author, Book
 
 pytestmark = pytest.mark.django_db
 FIELDS = ("id", "title", "genres", "is_owned", "release_date", "created_at")
@@ -62,3 +62,32 @@ def test_goes_on_after_many_readings_and_is_seen_by_those_who_count_queries() ->
     with CaptureQueriesContext(connection) as queries:
         assert {prepared.row(pk=book.pk)["title"] for _ in range(12)} == {"Often"}  # type: ignore[index]
     assert len(queries) == 12
+
+
+def test_two_rows_come_in_one_question() -> None:
+    book, author = add("Land", genres=["Sea"]), Author.objects.create(name="Ann", sort_name="Ann", name_key="ann")
+    by_name = Prepared(lambda: Author.objects.filter(name=Slot("name", CharField())).order_by().values("id", "name"))
+    for pk, name in ((book.pk, "Ann"), (book.pk, "Nobody"), (book.pk + 1, "Ann"), (book.pk + 1, "Nobody")):
+        reading = Reading(by_id(), pk=pk)
+        with CaptureQueriesContext(connection) as queries:
+            found = reading.read_with(by_name, name=name)
+            beside = reading.row()
+        assert len(queries) == 1
+        assert found == ({"id": author.pk, "name": "Ann"} if name == "Ann" else None)
+        assert beside == (Book.objects.values(*FIELDS).get(pk=book.pk) if pk == book.pk else None)
+
+
+def test_a_reading_by_itself_asks_once() -> None:
+    book = add("Land")
+    reading = Reading(by_id(), pk=book.pk)
+    with CaptureQueriesContext(connection) as queries:
+        rows = [reading.row(), reading.row()]
+    assert len(queries) == 1
+    assert rows[0] == rows[1] == Book.objects.values(*FIELDS).get(pk=book.pk)
+
+
+def test_percent_signs_in_a_statement_stay() -> None:
+    book = add("100%")
+    prepared = Prepared(lambda: Book.objects.filter(title__endswith="%", pk=Slot("pk", BigIntegerField())).values("id"))
+    assert [prepared.row(pk=book.pk) for _ in range(2)] == [{"id": book.pk}] * 2
+    assert fetch_all("SELECT '%%', CAST(%s AS text)", ["x"]) == [("%", "x")]

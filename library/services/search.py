@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import connection
 
-from config.prepared import prepared_cursor
+from config.prepared import fetch_all
 from library.domain.titles import title_key
 from library.models.search_index import APOSTROPHES, CAPITALS, LETTERS, TABLE
 
@@ -86,11 +86,8 @@ def _postgresql(words: list[str], key: str, limit: int, offset: int) -> SearchPa
 
 def _read(ranked: str, params: list[Any], counted: str, count_params: list[Any], limit: int, offset: int) -> SearchPage:
     """Ranking reads every match, so it counts them, too; only behind the last match they are counted by themselves."""
-    with prepared_cursor() as cursor:
-        cursor.execute(ranked, params)
-        found = cursor.fetchall()
-        hits = [Hit(pk, round(float(score), 6)) for pk, score, _ in found]
-        if hits or not offset:
-            return SearchPage(hits, found[0][2] if found else 0)
-        cursor.execute(counted, count_params)
-        return SearchPage([], cursor.fetchone()[0])
+    found = fetch_all(ranked, params)
+    hits = [Hit(pk, round(float(score), 6)) for pk, score, _ in found]
+    if hits or not offset:
+        return SearchPage(hits, found[0][2] if found else 0)
+    return SearchPage([], fetch_all(counted, count_params)[0][0])
