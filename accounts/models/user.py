@@ -16,7 +16,10 @@ class Role(models.TextChoices):
 
     @property
     def rank(self) -> int:
-        return list(Role).index(self)
+        return RANKS[self]
+
+
+RANKS: dict[str, int] = {role: rank for rank, role in enumerate(Role)}
 
 
 class User(AbstractUser):
@@ -38,4 +41,4 @@ class User(AbstractUser):
 
     def has_role(self, role: str) -> bool:
         """Whether this user may do what `role` may."""
-        return self.is_active and Role(self.role).rank >= Role(role).rank
+        return self.is_active and RANKS[self.role] >= RANKS[role]

@@ -20,22 +20,32 @@ import_hook = cache(import_string)
 LONGEST_KEY = 200
 
 
+def find_key(text: str, view: Any) -> Any:
+    """The usable key with this text, or None; its user's row comes with it. Where the view takes no keys, a good one is
+    refused with 403."""
+    key = import_hook(settings.API_FIND_KEY)(
+        text[:LONGEST_KEY], now=timezone.now(), beside=getattr(view, "reading", None)
+    )
+    if key is None:
+        return None
+    if not getattr(view, "accepts_keys", True):
+        raise PermissionDenied(
+            "API keys are not accepted here; sign in and send an access token.", code="access_denied"
+        )
+    key.is_api_key = True
+    return key
+
+
 class KeyAuthentication(BaseAuthentication):
-    """The key acts with its user's role. Where the view takes no keys, a good one is refused with 403."""
+    """The key acts with its user's role."""
 
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:
         text = request.headers.get("X-API-Key")
         if text is None:
             return None
-        key = import_hook(settings.API_FIND_KEY)(text[:LONGEST_KEY], now=timezone.now())
+        key = find_key(text, request.parser_context["view"] if request.parser_context else None)
         if key is None:
             raise AuthenticationFailed("The API key is unknown, expired or revoked.", code="invalid_credentials")
-        view = request.parser_context["view"] if request.parser_context else None
-        if not getattr(view, "accepts_keys", True):
-            raise PermissionDenied(
-                "API keys are not accepted here; sign in and send an access token.", code="access_denied"
-            )
-        key.is_api_key = True
         return key.user, key
 
     def authenticate_header(self, request: Request) -> str:

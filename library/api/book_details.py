@@ -7,7 +7,7 @@ import orjson
 from django.db.models import BigIntegerField, OuterRef, QuerySet
 from rest_framework import serializers
 
-from config.prepared import Prepared, Slot
+from config.prepared import Prepared, Reading, Slot
 from library.api.book_rows import COLUMNS, TEXTS, BookSerializer, PersonSerializer, show_row, with_nested
 from library.models import (
     Book,
@@ -159,14 +159,18 @@ def with_details(books: QuerySet[Book]) -> "QuerySet[Book, dict[str, Any]]":
 DETAIL = Prepared(lambda: with_details(Book.objects.filter(pk=Slot("pk", BigIntegerField()))))
 
 
-def read_detail(pk: int) -> dict[str, Any] | None:
-    """The book with this id as `BookDetailSerializer` says, if there is one."""
-    row = DETAIL.row(pk=pk) if pk <= BigIntegerField.MAX_BIGINT else None
-    return show_detail(row) if row else None
+def detail_of(pk: int) -> Reading | None:
+    """What `show_detail` shows of the book with this id; None for ids that no database can hold."""
+    return Reading(DETAIL, pk=pk) if pk <= BigIntegerField.MAX_BIGINT else None
 
 
-def show_detail(book: dict[str, Any]) -> dict[str, Any]:
-    """A row of `with_details`, as `BookDetailSerializer` says."""
+def show_detail(reading: Reading | None) -> dict[str, Any] | None:
+    """The book as `BookDetailSerializer` says, if there is one."""
+    book = reading.row() if reading else None
+    return _shown(book) if book else None
+
+
+def _shown(book: dict[str, Any]) -> dict[str, Any]:
     row = show_row(book)
     row["is_owned"] = bool(row["is_owned"])
     copies = orjson.loads(book["copies_json"])
@@ -218,4 +222,4 @@ def _why_not_here(row: dict[str, Any], gaps: list[dict[str, Any]], exclusion: li
     return "It is in no series, and none of its authors is followed."
 
 
-__all__ = ["BookDetailSerializer", "read_detail", "with_details"]
+__all__ = ["BookDetailSerializer", "detail_of", "show_detail", "with_details"]
