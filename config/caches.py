@@ -15,7 +15,41 @@ from django.core.cache.backends.redis import RedisCache
 MOST_REMEMBERED = 10_000
 
 
-class CountingRedisCache(RedisCache):
+class CountsInBlocks:
+    """Takes `block` numbers at once from a counter that several processes share, and gives them out one by one.
+
+    With a generous limit it matters to nobody whether the last thousandth was counted here or elsewhere, but asking
+    each time costs more than a short answer. A block of one counts each time.
+    """
+
+    block = 1
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._left: dict[Any, tuple[int, int]] = {}  # by key: the next number, and the last of the block
+
+    def incr(self, key: Any, delta: int = 1, version: Any = None) -> int:
+        """Add to a counter; ValueError when it is gone."""
+        if self.block == 1 or delta != 1:
+            return self._take(key, delta, version)
+        number, last = self._left.get(key, (1, 0))
+        if number > last:
+            last = self._take(key, self.block, version)
+            number = last - self.block + 1
+            if len(self._left) >= MOST_REMEMBERED:
+                self._left.clear()
+        self._left[key] = (number + 1, last)
+        return number
+
+    def clear(self) -> None:
+        self._left.clear()
+        super().clear()  # type: ignore[misc]
+
+    def _take(self, key: Any, delta: int, version: Any) -> int:
+        raise NotImplementedError
+
+
+class CountingRedisCache(CountsInBlocks, RedisCache):
     """Django's Redis cache, which asks three times to count once (is it new, is it there, add one), made to ask once.
 
     The process remembers which counters it has seen begin, and for how long they last.
@@ -24,7 +58,9 @@ class CountingRedisCache(RedisCache):
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(server, params)
         self._lasting: dict[str, float] = {}
-        self._client: Any = None  # made once: Django makes a client a call, which takes as long as asking
+        # Django makes a client at each call, which takes as long as asking. This object is one thread's, and so is
+        # the connection of the client that it keeps.
+        self._client: Any = None
 
     def add(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: Any = None) -> bool:
         if key in self._lasting:
@@ -34,20 +70,22 @@ class CountingRedisCache(RedisCache):
         self._lasting[key] = timeout
         return bool(super().add(key, value, timeout, version))
 
-    def incr(self, key: Any, delta: int = 1, version: Any = None) -> int:
+    def _take(self, key: Any, delta: int, version: Any) -> int:
         made = self.make_and_validate_key(key, version=version)
-        self._client = self._client or self._cache.get_client(made, write=True)
+        if self._client is None:
+            pool = self._cache.get_client(made, write=True).connection_pool
+            self._client = self._cache._client(connection_pool=pool, single_connection_client=True)
         count = int(self._client.incrby(made, delta))
         if count == delta and key in self._lasting:
             self._client.expire(made, int(self._lasting[key]))  # it was gone, so this is a new one
         return count
 
-    def clear(self) -> bool:
+    def clear(self) -> None:
         self._lasting.clear()
-        return bool(super().clear())
+        super().clear()
 
 
-class LockedFileCache(FileBasedCache):
+class LockedFileCache(CountsInBlocks, FileBasedCache):
     """Django's file cache with `add` and `incr` made atomic by a lock file, so that no two processes lose a count."""
 
     @contextmanager
@@ -62,8 +100,7 @@ class LockedFileCache(FileBasedCache):
         with self._locked():
             return super().add(*args, **kwargs)
 
-    def incr(self, key: Any, delta: int = 1, version: Any = None) -> int:
-        """Add to a counter and keep its expiry; ValueError when it is gone."""
+    def _take(self, key: Any, delta: int, version: Any) -> int:
         with self._locked():
             path = self._key_to_file(key, version)
             try:

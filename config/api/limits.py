@@ -6,13 +6,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.core.cache import caches
 from django.http import HttpRequest
 from django_ratelimit.core import get_usage
 from redis.exceptions import RedisError
 
 from config.api.callers import caller_of
+from config.caches import CountsInBlocks
 from config.errors import RateLimitError
 
+# A limit is counted in blocks of a thousandth of it; limits under 2,000 are counted one by one.
+PARTS = 1000
+LARGEST_BLOCK = 100
 logger = logging.getLogger("unabridged.limits")
 
 
@@ -40,6 +45,9 @@ def count_request(request: HttpRequest, tier: str, caller: str = "") -> tuple[Al
     """
     name = caller or caller_of(request)
     rate = settings.RATE_LIMITS[tier]
+    counters: Any = caches[settings.RATELIMIT_USE_CACHE]
+    if isinstance(counters, CountsInBlocks):
+        counters.block = max(1, min(rate[0] // PARTS, LARGEST_BLOCK))
     try:
         usage = get_usage(request, group=tier, key=lambda group, r: name, rate=rate, increment=True)
     except (RedisError, OSError) as error:
@@ -53,9 +61,12 @@ def count_request(request: HttpRequest, tier: str, caller: str = "") -> tuple[Al
 
 
 def enforce(request: Any, tier: str) -> None:
-    """Count, remember the allowance for the answer's headers, and refuse what is over the limit."""
+    """Count, remember the allowance for the answer's headers, and refuse what is over the limit. A request that took
+    the short way in vain is counted already."""
     plain = getattr(request, "_request", request)
-    allowance, is_over = count_request(plain, tier, caller_of(request))
+    if not hasattr(plain, "rate_count"):
+        plain.rate_count = count_request(plain, tier, caller_of(request))
+    allowance, is_over = plain.rate_count
     plain.rate_allowance = allowance
     if is_over and allowance:
         wait = max(1, allowance.reset_at - int(time.time()))

@@ -25,6 +25,7 @@ from config.api.permissions import NOBODY
 from config.api.renderers import CSVRenderer, FastJSONRenderer, csv_lines
 from config.api.serializers import NothingSerializer, RunAcceptedSerializer, RunsAcceptedSerializer, run_url
 from config.errors import ForbiddenError
+from config.prepared import Reading
 
 CSV_CHUNK = 500
 SerializerClass = type[serializers.BaseSerializer[Any]]
@@ -41,6 +42,7 @@ class KernelView(APIView):
     `statuses`    success status by action (default 201 for create, else 200)
     `lists`       actions that answer a page (`list` always does)
     `sequences`   those of them, in a view of rows, that list no rows: they have no cursors
+    `short`       actions whose GETs with a key take the short way (`config.api.short_way`)
     `filtersets`, `orderings`   by action; an ordering is (fields, default), and by default the view's own
     """
 
@@ -55,6 +57,7 @@ class KernelView(APIView):
     sequences: ClassVar[frozenset[str]] = frozenset()
     filtersets: ClassVar[Mapping[str, Any]] = {}
     orderings: ClassVar[Mapping[str, tuple[Any, Sequence[str]]]] = {}
+    short: ClassVar[frozenset[str]] = frozenset()
     accepts_keys: ClassVar[bool] = True
     action: str | None = None
     serializer_class: Any = None
@@ -64,6 +67,11 @@ class KernelView(APIView):
     ordering_fields: Any = ()
     ordering: Sequence[str] = ("-id",)
     filterset_class: Any = None
+
+    @property
+    def reading(self) -> Reading | None:
+        """What the action will read, whoever calls; it comes in one question with the caller's key."""
+        return None
 
     # --- What holds for the current action -----------------------------------------------------------------------
 

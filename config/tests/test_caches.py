@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.cache import caches as django_caches
+from django.test import RequestFactory
 
+from config.api.limits import count_request
 from config.caches import CountingRedisCache, LockedFileCache
 
 
@@ -43,3 +46,30 @@ def test_a_counter_that_is_gone_begins_anew_and_ends_again(tmp_path: Path) -> No
     assert count(cache, key) == 1
     assert 0 < cache._cache.get_client(None).ttl(cache.make_key(key)) <= 60
     cache.delete(key)
+
+
+def test_blocks_are_given_out_once_each_and_in_order(tmp_path: Path) -> None:
+    here, there = caches(tmp_path)
+    key = f"block-{os.getpid()}"
+    here.delete(key)
+    here.block = there.block = 4
+    given = [[count(cache, key) for _ in range(6)] for cache in (here, there)]
+    assert given == [[1, 2, 3, 4, 5, 6], [10, 11, 12, 13, 14, 15]]
+    here.block = 1  # from now on one by one
+    assert count(here, key) == 18
+    here.delete(key)
+
+
+@pytest.mark.parametrize(("limit", "block"), [(1, 1), (60, 1), (1999, 1), (20_000, 20), (10_000_000, 100)])
+def test_only_generous_limits_are_counted_in_blocks(limit: int, block: int, settings: Any, tmp_path: Path) -> None:
+    kind = "CountingRedisCache" if settings.REDIS_URL else "LockedFileCache"
+    place = settings.REDIS_URL or str(tmp_path)
+    settings.CACHES = {**settings.CACHES, "limits": {"BACKEND": f"config.caches.{kind}", "LOCATION": place}}
+    settings.RATE_LIMITS = {**settings.RATE_LIMITS, "search": (limit, 3600)}
+    request = RequestFactory().get("/")
+    caller = f"caller-{os.getpid()}-{limit}"
+    counted = [count_request(request, "search", caller) for _ in range(3)]
+    left = [allowance.remaining for allowance, _ in counted if allowance]
+    assert left == [max(0, limit - number) for number in (1, 2, 3)]
+    assert [is_over for _, is_over in counted] == [number > limit for number in (1, 2, 3)]
+    assert django_caches["limits"].block == block  # type: ignore[attr-defined]
