@@ -33,7 +33,7 @@ DEFAULTS = {
 def is_for_machines(request: HttpRequest) -> bool:
     """Whether errors are answered as JSON: under /api/, and elsewhere to those who do not ask for HTML."""
     path = request.path_info
-    return path.startswith(MACHINE_PATHS) or path == "/api" or "text/html" not in request.headers.get("Accept", "")
+    return path.startswith(MACHINE_PATHS) or path == "/api" or "text/html" not in request.META.get("HTTP_ACCEPT", "")
 
 
 class RequestIds:
@@ -44,7 +44,7 @@ class RequestIds:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         started = time.perf_counter()
-        identity = request_ids.accept_or_make(request.headers.get("X-Request-ID", ""))
+        identity = request_ids.accept_or_make(request.META.get("HTTP_X_REQUEST_ID", ""))
         token = request_ids.current.set(identity)
         address = request_ids.address.set(client_address(request))
         try:
@@ -60,6 +60,8 @@ class RequestIds:
 
     @staticmethod
     def _log(request: HttpRequest, response: HttpResponseBase, milliseconds: float) -> None:
+        if not logger.isEnabledFor(logging.INFO):
+            return
         user = getattr(request, "user", None)
         facts = {
             "method": request.method,
@@ -142,9 +144,9 @@ class SecurityHeaders:
         self.policy = "; ".join(f"{name} {value}" for name, value in settings.CONTENT_SECURITY_POLICY.items())
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        origin = request.headers.get("Origin", "")
+        origin = request.META.get("HTTP_ORIGIN", "")
         is_allowed = origin in settings.CORS_ORIGINS and request.path_info.startswith("/api/")
-        is_preflight = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+        is_preflight = request.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.META
         response = HttpResponse(status=204) if is_allowed and is_preflight else self.get_response(request)
         response.headers.setdefault("Content-Security-Policy", self.policy)
         response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
@@ -179,7 +181,7 @@ def _with_nul(request: HttpRequest) -> dict[str, Any]:
 def _take_chunks(request: HttpRequest, most: int) -> int:
     """A body that comes in chunks has no length, and Django would take it for empty. Read it here, up to the limit, and
     say how long it is."""
-    if "chunked" not in request.headers.get("Transfer-Encoding", "").lower():
+    if "chunked" not in request.META.get("HTTP_TRANSFER_ENCODING", "").lower():
         return 0
     body = request.META["wsgi.input"].read(most + 1)
     request.META["CONTENT_LENGTH"] = str(len(body))

@@ -136,12 +136,13 @@ MIDDLEWARE = [
     "config.middleware.SecurityHeaders",
     "config.middleware.Slashes",
     "config.middleware.ErrorShape",
+    "config.api.short_way.ShortWay",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "config.cookies.Sessions",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "config.cookies.SessionUsers",
+    "config.cookies.SessionMessages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 

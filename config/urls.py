@@ -88,7 +88,8 @@ ACQUISITION = [
     ("system", TrackerViewSet),
     ("system", BackupsViewSet),
 ]
-ROUTES = [*ACCOUNTS, *SCHEDULING, *LIBRARY, *ACQUISITION]
+# An address is looked for from the top, so what is asked most stands first.
+ROUTES = [*LIBRARY, *ACQUISITION, *SCHEDULING, *ACCOUNTS]
 
 router = SimpleRouter(use_regex_path=False)
 for prefix, viewset in ROUTES:

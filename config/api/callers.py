@@ -1,6 +1,7 @@
 """Who calls, as the kernel sees it: an address, and after authentication a user or a key."""
 
 import ipaddress
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -15,6 +16,11 @@ def client_address(request: HttpRequest) -> str:
     address = str(request.META.get("REMOTE_ADDR") or "")
     if settings.BEHIND_PROXY:
         address = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")[-1].strip() or address
+    return _canonical(address)
+
+
+@lru_cache(maxsize=1024)
+def _canonical(address: str) -> str:
     try:
         return str(ipaddress.ip_address(address.strip("[]")))
     except ValueError:

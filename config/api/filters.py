@@ -17,6 +17,8 @@ ALWAYS = frozenset({"format"})
 def refuse_unknown(request: Request, known: Iterable[str], *, several: Container[str] = ()) -> None:
     """ValidationError that names each query parameter which is not known, or which stands twice and is not one of
     those that may stand `several` times."""
+    if not request.META.get("QUERY_STRING"):
+        return
     allowed = ALWAYS | set(known)
     wrong = {}
     for name, values in request.query_params.lists():
