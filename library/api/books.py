@@ -1,5 +1,6 @@
 """`/api/books/`."""
 
+from functools import cached_property
 from typing import Any
 
 from django.http import HttpResponseBase
@@ -12,7 +13,8 @@ from rest_framework.response import Response
 from config.api.serializers import StrictSerializer
 from config.api.viewsets import CrudViewSet, etag
 from config.errors import NotFoundError
-from library.api.book_details import BookDetailSerializer, read_detail
+from config.prepared import Reading
+from library.api.book_details import BookDetailSerializer, detail_of, show_detail
 from library.api.book_filters import BookFilters, active_unless_asked
 from library.api.book_inputs import BookChanges, BookInput, as_edit
 from library.api.book_rows import BookPages, BookSerializer, show_page
@@ -100,6 +102,7 @@ class BookViewSet(BookPages, CrudViewSet):  # type: ignore[misc]
     inputs = {"create": BookInput, "update": BookChanges, "metadata_source": FieldSourceInput}
     queries = {"search": SearchQuery, "incomplete_metadata": ThresholdQuery}
     lists = frozenset({"incomplete_metadata", "metadata_history", "by_series"})
+    short = frozenset({"list", "retrieve", "search"})
     book_lists = frozenset({"list", "incomplete_metadata", "by_series"})
     filterset_class = BookFilters
     ordering_fields = ORDERINGS
@@ -111,9 +114,13 @@ class BookViewSet(BookPages, CrudViewSet):  # type: ignore[misc]
         "by_series": ({**ORDERINGS, "position": "place"}, ("place",)),
     }
 
+    @cached_property
+    def reading(self) -> Reading | None:
+        return detail_of(self.kwargs["pk"]) if self.verb == "retrieve" else None
+
     def present(self, value: Any, *, many: bool = False) -> Any:
         if isinstance(value, Book):
-            return read_detail(value.pk)
+            return show_detail(detail_of(value.pk))
         shown = super().present(value, many=many)
         if many and self.verb == "incomplete_metadata":
             missing = missing_fields_of([row["id"] for row in shown])
@@ -124,7 +131,7 @@ class BookViewSet(BookPages, CrudViewSet):  # type: ignore[misc]
         return self.book_page(active_unless_asked(request, Book.objects.all()))
 
     def retrieve(self, request: Request, pk: int) -> Response:
-        shown = read_detail(pk)
+        shown = show_detail(self.reading)
         if shown is None:
             raise self.not_found()
         return Response(shown, headers=etag(pk, shown["updated_at"]))

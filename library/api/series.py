@@ -189,6 +189,7 @@ class SeriesViewSet(CrudViewSet):
     inputs = {"create": SeriesInput, "update": SeriesInput}
     queries = {"retrieve": PreviewQuery, "incomplete": BandQuery}
     lists = frozenset({"incomplete"})
+    short = frozenset({"incomplete"})
     filterset_class = SeriesFilters
     ordering_fields = ORDERINGS
     ordering = ("name",)
