@@ -9,7 +9,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 # What scripts send; the first renderer, JSON, answers it without weighing the others.
-PLAIN = frozenset({"application/json", "*/*"})
+PLAIN = frozenset({"application/json", "*/*", "application/json, text/plain, */*"})
 
 
 class FormatNegotiation(DefaultContentNegotiation):
