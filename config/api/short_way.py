@@ -48,7 +48,7 @@ def _is_plain(request: HttpRequest) -> bool:
         and request.path_info.startswith("/api/")
         and sent.get("HTTP_ACCEPT", "*/*") in PLAIN
         and not sent.get("CONTENT_LENGTH")
-        and "format=" not in sent.get("QUERY_STRING", "")
+        and not (sent.get("QUERY_STRING") and "format" in request.GET)
     )
 
 

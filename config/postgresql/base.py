@@ -10,14 +10,10 @@ from itertools import count
 from typing import Any, Self
 
 from django.db.backends.postgresql import base
-from django.db.backends.postgresql.psycopg_any import is_psycopg3
 from psycopg import RawCursor
 from psycopg.types.datetime import TimestamptzLoader
 
 PLACEHOLDER = re.compile("%[s%]")
-
-if not is_psycopg3:
-    raise ImportError("psycopg 3 is needed: pip install 'psycopg[binary]'.")
 
 
 class NumberedCursor(RawCursor[Any]):

@@ -84,6 +84,14 @@ class TestNotifications:
         assert list(kept.json()["changes_made"]) == ["events"]
         assert get_setting("notifications.urls") == values["urls"]
 
+    def test_what_stays_the_same_is_no_change(self, admin: Any) -> None:
+        values = {"urls": ["json://localhost/x"], "events": ["imported"]}
+        admin.put(self.place, values, format="json")
+        entries = AuditEntry.objects.count()
+        again = admin.put(self.place, {"events": ["imported"]}, format="json")
+        assert (again.status_code, again.json()["changes_made"]) == (200, {})
+        assert AuditEntry.objects.count() == entries
+
     @pytest.mark.parametrize("values", [{}, {"urls": ["nonsense"]}, {"events": ["odd"]}, {"urls": "x"}, {"odd": 1}])
     def test_refuses_bad_input(self, admin: Any, values: Any) -> None:
         assert admin.put(self.place, values, format="json").status_code == 400

@@ -132,3 +132,8 @@ class TestClient:
             f"/api/download-clients/{body['id']}/", {"path_mappings": [{"remote": "/x"}]}, format="json"
         )
         assert answer.status_code == 400
+        many = [{"remote": f"/downloads/{number}", "local": f"/mnt/{number}"} for number in range(51)]
+        answer = admin.patch(f"/api/download-clients/{body['id']}/", {"path_mappings": many}, format="json")
+        assert answer.status_code == 400
+        assert "At most 50" in answer.content.decode()
+        assert admin.get(f"/api/download-clients/{body['id']}/").json()["path_mappings"] == good

@@ -179,6 +179,13 @@ class TestApi:
         assert "mine" in listed.content.decode()
         assert FakeProwlarr.KEY not in f"{made.content!r}{listed.content!r}"
 
+    def test_a_name_is_given_once(self, admin: Any, row: Prowlarr) -> None:
+        sent = {"name": row.name, "url": "http://prowlarr:9696", "api_key": "k"}
+        answer = admin.post("/api/prowlarr/", sent, format="json")
+        assert answer.status_code == 400
+        assert answer.json()["context"]["fields"]["name"][0]["code"] == "unique"
+        assert Prowlarr.objects.count() == 1
+
     def test_removing_it_keeps_its_indexers_switched_off(self, admin: Any, server: Server, row: Prowlarr) -> None:
         sync_prowlarr(row, now=NOW)
         assert admin.delete(f"/api/prowlarr/{row.pk}/").status_code in (200, 204)

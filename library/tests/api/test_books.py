@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from library.models import Author, Book, Correction, FieldSource, Gap, Series, SeriesEntry
+from library.models import Author, Book, Correction, Exclusion, FieldSource, Gap, Series, SeriesEntry
 from library.tests.api.makers import count, make_book, make_copy, make_series, own
 
 pytestmark = pytest.mark.django_db
@@ -152,6 +152,15 @@ class TestDetail:
         assert body["why_not_here"] == body["gaps"][0]["explanation"]
         assert (body["gaps"][0]["reason"], body["gaps"][0]["is_wanted"]) == ("missing", True)
         assert "no series" in viewer.get(f"/api/books/{lone.pk}/").json()["why_not_here"]
+
+    @pytest.mark.parametrize(
+        ("reason", "said"), [("read it", "Excluded by a user: read it"), ("", "Excluded by a user.")]
+    )
+    def test_says_that_a_user_excluded_it(self, viewer: Any, reason: str, said: str) -> None:
+        book = make_book("Two")
+        Exclusion.objects.create(book=book, reason=reason)
+        body = viewer.get(f"/api/books/{book.pk}/").json()
+        assert (body["is_excluded"], body["why_not_here"]) == (True, said)
 
     @pytest.mark.parametrize("pk", ["999999", "9223372036854775808", "9" * 40])
     def test_unknown_ids(self, viewer: Any, pk: str) -> None:

@@ -68,6 +68,12 @@ def test_it_is_shorter(key: str, book: int, monkeypatch: pytest.MonkeyPatch) -> 
     assert ask(f"/api/books/{book}/", key, LONG).status_code == 500
 
 
+def test_another_format_is_given_to_who_asks_for_it(key: str, book: int) -> None:
+    for path in ("/api/books/?format=csv", "/api/books/?f%6Frmat=csv", "/api/books/?limit=1&format=csv"):
+        assert ask(path, key).headers["Content-Type"].startswith("text/csv"), path
+    assert ask("/api/books/", key, "text/csv").headers["Content-Type"].startswith("text/csv")
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [
