@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test coverage branches check judge integration integration/.ready contract bench demo format clean
+.PHONY: help run test coverage check judge integration integration/.ready contract bench demo format clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -28,9 +28,6 @@ test: $(VENV)/.dev  ## the fast tests; needs no server and no root
 
 coverage: $(VENV)/.dev  ## branches of the API and the accounts that the tests go through; fails below 95 %
 	$(BIN)/python -m pytest -n auto --cov --cov-report= accounts config scheduling library/tests/api acquisition/tests/api
-	$(BIN)/python benchmarks/branches.py
-
-branches: $(VENV)/.dev
 	$(BIN)/python benchmarks/branches.py
 
 check: $(VENV)/.dev  ## format, lint, types, import contracts, migrations

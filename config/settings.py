@@ -138,11 +138,11 @@ MIDDLEWARE = [
     "config.middleware.ErrorShape",
     "config.api.short_way.ShortWay",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "config.cookies.Sessions",
+    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "config.cookies.SessionUsers",
-    "config.cookies.SessionMessages",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
