@@ -37,14 +37,24 @@ class Lock:
     path: Path
     handle: int = -1
 
-    def take(self) -> None:
+    def take(self, *, patience: float = 0.0) -> None:
+        """AlreadyRunning when another holds it for longer than `patience` seconds: one that was killed or stopped a
+        moment ago may have processes that are still ending."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        latest = time.monotonic() + patience
+        while not self._is_free():
+            if time.monotonic() >= latest:
+                os.close(self.handle)
+                raise AlreadyRunning
+            time.sleep(0.05)
+
+    def _is_free(self) -> bool:
         try:
             fcntl.flock(self.handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self.handle)
-            raise AlreadyRunning from error
+        except OSError:
+            return False
+        return True
 
 
 @dataclass

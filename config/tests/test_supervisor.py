@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -91,3 +92,14 @@ def test_only_one_at_a_time(tmp_path: Path) -> None:
         Lock(tmp_path / "serve.lock").take()
     os.close(first.handle)
     Lock(tmp_path / "serve.lock").take()
+
+
+def test_waits_for_one_that_is_ending(tmp_path: Path) -> None:
+    first = Lock(tmp_path / "serve.lock")
+    first.take()
+    ending = threading.Timer(0.3, os.close, [first.handle])
+    ending.start()
+    with pytest.raises(AlreadyRunning):
+        Lock(tmp_path / "serve.lock").take(patience=0.05)
+    Lock(tmp_path / "serve.lock").take(patience=30)
+    ending.join()

@@ -23,6 +23,7 @@ from library.models import LibraryRoot
 from scheduling.services.runs import execute_run, prepare_queue, recover_runs, request_run
 
 PARTS = ("web", "worker", "beat")
+LOCK_PATIENCE = 10.0  # seconds
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 (only compared with)
 
 
@@ -61,7 +62,7 @@ class Command(BaseCommand):
         """One whole server per data directory. Single parts on a broker may be as many as wanted."""
         try:
             self.lock = Lock(Path(settings.DATA_DIR) / "serve.lock")
-            self.lock.take()
+            self.lock.take(patience=LOCK_PATIENCE)
         except AlreadyRunning:
             raise CommandError(
                 f"Another `serve` is running with the data in {settings.DATA_DIR}. Stop it first."
