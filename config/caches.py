@@ -58,9 +58,7 @@ class CountingRedisCache(CountsInBlocks, RedisCache):
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(server, params)
         self._lasting: dict[str, float] = {}
-        # Django makes a client at each call, which takes as long as asking. This object is one thread's, and so is
-        # the connection of the client that it keeps.
-        self._client: Any = None
+        self._client: Any = None  # made once: Django makes a client a call, which takes as long as asking
 
     def add(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: Any = None) -> bool:
         if key in self._lasting:
@@ -72,9 +70,7 @@ class CountingRedisCache(CountsInBlocks, RedisCache):
 
     def _take(self, key: Any, delta: int, version: Any) -> int:
         made = self.make_and_validate_key(key, version=version)
-        if self._client is None:
-            pool = self._cache.get_client(made, write=True).connection_pool
-            self._client = self._cache._client(connection_pool=pool, single_connection_client=True)
+        self._client = self._client or self._cache.get_client(made, write=True)
         count = int(self._client.incrby(made, delta))
         if count == delta and key in self._lasting:
             self._client.expire(made, int(self._lasting[key]))  # it was gone, so this is a new one

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from django.conf import settings
 from django.core.cache import caches as django_caches
 from django.test import RequestFactory
@@ -45,6 +46,20 @@ def test_a_counter_that_is_gone_begins_anew_and_ends_again(tmp_path: Path) -> No
     cache._cache.get_client(None).delete(cache.make_key(key))
     assert count(cache, key) == 1
     assert 0 < cache._cache.get_client(None).ttl(cache.make_key(key)) <= 60
+    cache.delete(key)
+
+
+def test_counting_goes_on_when_redis_has_closed_the_connection(tmp_path: Path) -> None:
+    cache, _ = caches(tmp_path)
+    key = f"closed-{os.getpid()}"
+    cache.delete(key)
+    assert [count(cache, key), count(cache, key)] == [1, 2]
+    if settings.REDIS_URL:
+        client = cache._client
+        mine = int(client.client_id())
+        other = redis.Redis.from_url(settings.REDIS_URL)
+        assert other.client_kill_filter(_id=str(mine)) == 1
+    assert count(cache, key) == 3
     cache.delete(key)
 
 
