@@ -45,8 +45,9 @@ class ResourceViewSet(ViewSetMixin, KernelView):
         """The row of this address; NotFoundError names the resource and the id."""
         identity = self.kwargs[self.lookup_field]
         if lock:
-            # Only the row itself is locked: joins that may be empty cannot be.
-            self.queryset.model._default_manager.select_for_update().filter(pk=identity).first()
+            # Only the row itself is locked: joins that may be empty cannot be. Its key is left free: a transaction that
+            # links to the row asks for the key when it ends, and may by then hold what this one needs next.
+            self.queryset.model._default_manager.select_for_update(no_key=True).filter(pk=identity).first()
         row = self.get_queryset().filter(**{self.lookup_field: identity}).first()
         if row is None:
             raise self.not_found()
