@@ -122,7 +122,7 @@ def _queued_words(overrule: str, *, is_upgrade: bool) -> str:
 
 def _lock_and_check(release: Release, books: Sequence[Book], overrule: str, *, is_upgrade: bool = False) -> bool:
     """Hold the books' rows against an import that is about to own them; whether one of them is owned."""
-    rows = list(Book.objects.select_for_update().filter(pk__in=[book.pk for book in books]).order_by("pk"))
+    rows = list(Book.objects.select_for_update(no_key=True).filter(pk__in=[book.pk for book in books]).order_by("pk"))
     owned = [book for book in rows if book.is_owned]
     if owned and not (overrule or is_upgrade):
         raise ConflictError(

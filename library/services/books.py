@@ -71,7 +71,7 @@ def change_book(*, book: Book, edit: BookEdit, user: User | None, now: datetime.
     """Write what differs: each changed field is a correction that can be undone, and is locked. The series and authors
     that the book left and joined are recounted."""
     with transaction.atomic():
-        Book.objects.select_for_update().get(pk=book.pk)
+        Book.objects.select_for_update(no_key=True).get(pk=book.pk)
         [fresh] = with_fields([book.pk])
         before = _touched(fresh)
         changed = {

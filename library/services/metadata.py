@@ -98,7 +98,7 @@ def _settle(
         result.proposals = _propose(book, gathered.offers)
         return result
     with transaction.atomic():
-        Book.objects.select_for_update().get(pk=book.pk)
+        Book.objects.select_for_update(no_key=True).get(pk=book.pk)
         [fresh] = with_fields([book.pk])
         result.proposals = _propose(fresh, gathered.offers)
         applied = [proposal for proposal in result.proposals if proposal.is_applied]

@@ -33,7 +33,7 @@ def undo_correction(*, correction: Correction, now: datetime.datetime, user: Use
     """Put the old value back. ConflictError when it was undone already or the field was changed since. The same change
     is not made again by any provider."""
     with transaction.atomic():
-        Book.objects.select_for_update().get(pk=correction.book_id)
+        Book.objects.select_for_update(no_key=True).get(pk=correction.book_id)
         correction.refresh_from_db()
         fault = _undo(correction, now)
         if fault:
@@ -51,7 +51,7 @@ def undo_run(*, run: Run, now: datetime.datetime, user: User | None = None) -> U
         )
     for book_id in list(waiting.order_by("book_id").values_list("book_id", flat=True).distinct()):
         with transaction.atomic():
-            Book.objects.select_for_update().get(pk=book_id)
+            Book.objects.select_for_update(no_key=True).get(pk=book_id)
             for correction in waiting.filter(book_id=book_id).order_by("-id"):
                 fault = _undo(correction, now)
                 if fault:
