@@ -70,7 +70,7 @@ def mark_complete(
     done: dict[str, Any] = {"content_path": where, "completed_at": now, "progress": 1.0, "speed_bytes": 0}
     words = reason or f"Marked as complete by {actor}."
     with transaction.atomic():
-        current = Download.objects.select_for_update().get(pk=download.pk)
+        current = Download.objects.select_for_update(no_key=True).get(pk=download.pk)
         if current.status == S.DOWNLOADED:
             Download.objects.filter(pk=download.pk).update(content_path=where)
             note(download, words, actor=actor, now=now)

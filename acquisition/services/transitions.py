@@ -27,7 +27,7 @@ def move(
     moment = now or timezone.now()
     try:
         with transaction.atomic():
-            current = Download.objects.select_for_update().get(pk=download.pk)
+            current = Download.objects.select_for_update(no_key=True).get(pk=download.pk)
             old = current.status
             moved = Download.objects.filter(pk=download.pk, status__in=[s.value for s in allowed_from(new)]).update(
                 status=new.value, status_at=moment, **changes
@@ -97,7 +97,7 @@ def fail(
     """
     moment = now or timezone.now()
     with transaction.atomic():
-        current = Download.objects.select_for_update().get(pk=download.pk)
+        current = Download.objects.select_for_update(no_key=True).get(pk=download.pk)
         attempts = current.attempts + 1
         gives_up = release_at_fault or is_final
         retry_at = None if gives_up else next_retry(attempts, now=moment, max_retries=current.max_retries)

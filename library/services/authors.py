@@ -28,7 +28,7 @@ def add_author(*, values: Mapping[str, Any], now: datetime.datetime) -> Author:
 def change_author(*, author: Author, values: Mapping[str, Any], now: datetime.datetime) -> Author:
     """Write the given values and recount. ConflictError when the name is another author's."""
     with transaction.atomic():
-        fresh = Author.objects.select_for_update().get(pk=author.pk)
+        fresh = Author.objects.select_for_update(no_key=True).get(pk=author.pk)
         _assign(fresh, values, now)
         _save(fresh)
         analyze_gaps(now=now, series_ids=[], author_ids=[fresh.pk], keep_report=False)

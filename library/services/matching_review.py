@@ -25,7 +25,7 @@ def decide_match(*, copy: Copy, book: Book | None, user: User | None, now: datet
     if chosen.status == BookStatus.ARCHIVED:
         raise ConflictError(f"It is taken for {chosen.title}, which is archived. Decide which book it is.")
     with transaction.atomic():
-        before = Copy.objects.select_for_update().values_list("book_id", flat=True).get(pk=copy.pk)
+        before = Copy.objects.select_for_update(no_key=True).values_list("book_id", flat=True).get(pk=copy.pk)
         recording = copy.recording if copy.recording and copy.recording.book_id == chosen.pk else None
         Copy.objects.filter(pk=copy.pk).update(
             book=chosen,

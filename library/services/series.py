@@ -57,7 +57,7 @@ def add_series(*, values: Mapping[str, Any], now: datetime.datetime) -> Series:
 def change_series(*, series: Series, values: Mapping[str, Any], now: datetime.datetime) -> Series:
     """Write the given values and recount. ConflictError when the name is taken."""
     with transaction.atomic():
-        fresh = Series.objects.select_for_update().get(pk=series.pk)
+        fresh = Series.objects.select_for_update(no_key=True).get(pk=series.pk)
         _assign(fresh, values, now)
         _save(fresh)
         analyze_gaps(now=now, series_ids=[fresh.pk], author_ids=[], keep_report=False)
