@@ -16,7 +16,7 @@ MOST_REMEMBERED = 10_000
 
 
 class CountsInBlocks:
-    """Takes `block` numbers at once from a counter that several processes share, and gives them out one by one.
+    """Takes `block` numbers at once from a counter that is shared, and gives them out one by one: each thread has its own.
 
     With a generous limit it matters to nobody whether the last thousandth was counted here or elsewhere, but asking
     each time costs more than a short answer. A block of one counts each time.

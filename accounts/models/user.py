@@ -14,10 +14,6 @@ class Role(models.TextChoices):
     MODERATOR = "moderator"
     ADMIN = "admin"
 
-    @property
-    def rank(self) -> int:
-        return RANKS[self]
-
 
 RANKS: dict[str, int] = {role: rank for rank, role in enumerate(Role)}
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -37,11 +38,10 @@ def once(view: Any, request: Request, handle: Callable[[], HttpResponseBase]) ->
     answer, is_first = _claim(caller_of(request), key, request.path[:500], digest)
     if not is_first:
         return _replay(answer, digest)
-    try:
+    with ExitStack() as when_it_fails:
+        when_it_fails.callback(answer.delete)
         response = handle()
-    except BaseException:
-        answer.delete()
-        raise
+        when_it_fails.pop_all()
     _keep(answer, response)
     return response
 

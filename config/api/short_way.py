@@ -5,11 +5,15 @@ answered here: no session, no negotiation, no template response. Only what succe
 wrong takes the long way, which says what it is. `library/tests/api/test_short_way.py` holds both to one answer.
 """
 
+import logging
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.core.exceptions import SuspiciousOperation
+from django.db import DatabaseError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import ResolverMatch, resolve
+from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -17,8 +21,12 @@ from config.api import limits
 from config.api.authentication import find_key
 from config.api.negotiation import PLAIN
 from config.api.renderers import FastJSONRenderer
+from config.errors import UnabridgedError
 
 JSON = FastJSONRenderer()
+logger = logging.getLogger("unabridged.errors")
+# What a caller did wrong, and what may be down: the long way meets the same, and tells of it in its form.
+EXPECTED = (UnabridgedError, APIException, Http404, SuspiciousOperation, DatabaseError)
 
 
 class ShortWay:
@@ -35,7 +43,10 @@ class ShortWay:
             match = resolve(request.path_info)
             action = _short_action(match)
             return _answer(request, match, action) if action else None
-        except Exception:  # noqa: BLE001 (the long way meets the same, and tells of it in its form)
+        except EXPECTED:
+            return None
+        except Exception:
+            logger.exception("%s failed on the short way and takes the long one.", request.path)
             return None
 
 

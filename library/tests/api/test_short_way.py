@@ -68,6 +68,19 @@ def test_it_is_shorter(key: str, book: int, monkeypatch: pytest.MonkeyPatch) -> 
     assert ask(f"/api/books/{book}/", key, LONG).status_code == 500
 
 
+def test_a_failure_of_its_own_is_in_the_log_and_the_answer_comes_all_the_same(
+    key: str, book: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("config.api.short_way._written", lambda view, found: 1 / 0)
+    assert ask(f"/api/books/{book}/", key).json()["id"] == book
+    (record,) = [one for one in caplog.records if one.levelname == "ERROR"]
+    assert "short way" in record.message
+    assert "ZeroDivisionError" in str(record.exc_info)
+    caplog.clear()
+    assert ask("/api/books/999999/", key).status_code == 404
+    assert not [one for one in caplog.records if one.levelname == "ERROR"]
+
+
 def test_another_format_is_given_to_who_asks_for_it(key: str, book: int) -> None:
     for path in ("/api/books/?format=csv", "/api/books/?f%6Frmat=csv", "/api/books/?limit=1&format=csv"):
         assert ask(path, key).headers["Content-Type"].startswith("text/csv"), path
